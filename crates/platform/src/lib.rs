@@ -4,6 +4,27 @@
 //! service. It knows no movie and no payment; arrows point down only, so it imports no service.
 //!
 //! # Layout
+//!
+//! - [`config`]: settings from arguments, environment, `.env` and `NAME_FILE` secrets; errors name the variable.
+//! - [`telemetry`]: the log subscriber, and the metrics that every service has.
+//! - [`trace_context`]: W3C `traceparent`, in and out.
+//! - [`runtime`]: one order of start, one order of stop.
+//! - [`http`]: the accept loop, the request's context, extractors, lists that stream.
+//! - [`health`]: `/health/live`, `/health/ready`, `/metrics`; each dependency by name.
+//! - [`problem`]: the one error shape, RFC 9457, logged once.
+//! - [`openapi`]: what every operation of the documents says.
+//! - `database` (feature `database`): pool, bounded queries, migrations under a lock.
+//! - `broker` (feature `broker`): supervised connections, confirmed publishing, consuming in batches.
 
 #[cfg(feature = "broker")]
 pub mod broker;
+pub mod config;
+#[cfg(feature = "database")]
+pub mod database;
+pub mod health;
+pub mod http;
+pub mod openapi;
+pub mod problem;
+pub mod runtime;
+pub mod telemetry;
+pub mod trace_context;

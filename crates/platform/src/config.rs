@@ -1,0 +1,243 @@
+//! Settings: command line, then environment, then the nearest `.env` above the current folder.
+//!
+//! Each concern declares its own arguments with clap; this module only feeds them. Every variable `NAME` may be
+//! replaced by `NAME_FILE`, which names a file that holds the value: so no secret has to be in an environment.
+//! A wrong setting is one line that names the variable. No value of a secret is ever printed.
+
+use std::{ffi::OsString, fmt, path::PathBuf};
+
+use clap::{CommandFactory, FromArgMatches, error::ContextKind, error::ErrorKind};
+use secrecy::SecretString;
+
+/// Why a service cannot start with the settings that it was given.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `.env` is there, but is not a list of `NAME=value`.
+    #[error(".env cannot be read: {0}")]
+    DotEnv(#[source] dotenvy::Error),
+    /// The file that `NAME_FILE` names cannot be read.
+    #[error("{variable}={path} cannot be read: {source}", path = path.display())]
+    SecretFile {
+        /// The variable, with its `_FILE`.
+        variable: String,
+        /// What it named.
+        path: PathBuf,
+        /// Why it could not be read.
+        source: std::io::Error,
+    },
+    /// Variables that have no default are absent.
+    #[error("not set in the environment or .env: {0}")]
+    Missing(String),
+    /// A value does not parse.
+    #[error("{variable} has a wrong value{value}: {reason}")]
+    Invalid {
+        /// The variable (or the argument).
+        variable: String,
+        /// The value in quotes, after a blank.
+        value: String,
+        /// What was expected.
+        reason: String,
+    },
+    /// A wrong command line, or a call for help; clap explains it best.
+    #[error(transparent)]
+    Usage(clap::Error),
+}
+
+/// Reads the settings of a program from its command line, the environment and `.env`.
+///
+/// # Errors
+/// [`ConfigError`], whose text is one line that names the variable.
+pub fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ConfigError> {
+    load_dot_env()?;
+    parse_from(std::env::args_os(), |name| std::env::var_os(name))
+}
+
+/// The body of `main`: settings, logs, then `run`; an error ends the process with one line and code 1.
+pub fn exit_on_error<E: fmt::Display>(result: Result<(), E>) -> std::process::ExitCode {
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(
+                clippy::print_stderr,
+                reason = "the last word of a process goes to its terminal, logs or not"
+            )]
+            {
+                eprintln!("{}: {error:#}", program_name());
+            }
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+/// A clap parser for secrets: never fails, never prints.
+///
+/// # Errors
+/// None; the signature is clap's.
+pub fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(value))
+}
+
+fn program_name() -> String {
+    let path = std::env::args_os()
+        .next()
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn load_dot_env() -> Result<(), ConfigError> {
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => Err(ConfigError::DotEnv(error)),
+        _ => Ok(()),
+    }
+}
+
+fn parse_from<T: CommandFactory + FromArgMatches>(
+    args: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<T, ConfigError> {
+    let command = with_files(T::command(), &environment)?;
+    let mut matches = command.try_get_matches_from(args).map_err(explain)?;
+    T::from_arg_matches_mut(&mut matches).map_err(explain)
+}
+
+/// Where `NAME_FILE` is set, the argument takes the file's content instead of `NAME`.
+fn with_files(
+    mut command: clap::Command,
+    environment: &impl Fn(&str) -> Option<OsString>,
+) -> Result<clap::Command, ConfigError> {
+    let named: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| Some((arg.get_id().clone(), arg.get_env()?.to_str()?.to_owned())))
+        .collect();
+    for (id, name) in named {
+        let variable = format!("{name}_FILE");
+        if let Some(path) = environment(&variable).filter(|path| !path.is_empty()) {
+            let content = read_secret(variable, path.into())?;
+            command = command.mut_arg(id, |arg| {
+                arg.env(None::<&str>)
+                    .default_value(content)
+                    .hide_default_value(true)
+                    .required(false)
+            });
+        }
+    }
+    Ok(command)
+}
+
+fn read_secret(variable: String, path: PathBuf) -> Result<String, ConfigError> {
+    match std::fs::read_to_string(&path) {
+        Ok(content) => Ok(content.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(source) => Err(ConfigError::SecretFile {
+            variable,
+            path,
+            source,
+        }),
+    }
+}
+
+/// Turns clap's page into the one line that an operator needs.
+fn explain(error: clap::Error) -> ConfigError {
+    let names = error
+        .get(ContextKind::InvalidArg)
+        .map(|names| variables(&names.to_string()));
+    match (error.kind(), names) {
+        (ErrorKind::MissingRequiredArgument, Some(names)) => ConfigError::Missing(names),
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(variable)) => {
+            let value = error
+                .get(ContextKind::InvalidValue)
+                .map(|value| format!(" `{value}`"));
+            let reason = std::error::Error::source(&error)
+                .map_or_else(|| "it is empty".into(), ToString::to_string);
+            ConfigError::Invalid {
+                variable,
+                value: value.unwrap_or_default(),
+                reason,
+            }
+        }
+        _ => ConfigError::Usage(error),
+    }
+}
+
+/// `--movies-db-host <MOVIES_DB_HOST>` is known to an operator as `MOVIES_DB_HOST`.
+fn variables(arguments: &str) -> String {
+    let names: Vec<_> = arguments
+        .split(['<', '>'])
+        .filter(|part| !part.trim().is_empty() && !part.contains("--"))
+        .collect();
+    if names.is_empty() {
+        arguments.to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[derive(Debug, clap::Parser)]
+    struct Sample {
+        #[arg(long, env = "SAMPLE_PORT_OF_TEST", default_value = "1")]
+        sample_port_of_test: u16,
+        #[arg(long, env = "SAMPLE_PASSWORD_OF_TEST", hide_env_values = true, value_parser = secret)]
+        sample_password_of_test: SecretString,
+    }
+
+    fn sample(args: &[&str], file: Option<&std::path::Path>) -> Result<Sample, ConfigError> {
+        let args = std::iter::once("sample")
+            .chain(args.iter().copied())
+            .map(OsString::from);
+        parse_from(args, |name| {
+            (name == "SAMPLE_PASSWORD_OF_TEST_FILE")
+                .then(|| file.map(Into::into))
+                .flatten()
+        })
+    }
+
+    #[test]
+    fn a_missing_variable_is_named_in_one_line() {
+        let error = sample(&[], None).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "not set in the environment or .env: SAMPLE_PASSWORD_OF_TEST"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_names_variable_value_and_reason() {
+        let error = sample(&["--sample-port-of-test", "x"], None)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "SAMPLE_PORT_OF_TEST has a wrong value `x`: invalid digit found in string"
+        );
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_file_and_never_prints() {
+        let path = std::env::temp_dir().join(format!("secret-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&path, "s3cret\n").unwrap();
+        let settings = sample(&[], Some(&path)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(settings.sample_password_of_test.expose_secret(), "s3cret");
+        assert!(!format!("{settings:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn an_unreadable_secret_file_is_named() {
+        let error = sample(&[], Some(std::path::Path::new("/does/not/exist")))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("SAMPLE_PASSWORD_OF_TEST_FILE=/does/not/exist cannot be read"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! What every request has: an id, a trace, a log line, a metric, one error shape.
+//!
+//! `x-request-id` is taken over when it is 1 to 128 visible ASCII characters, else made; `traceparent` likewise. A
+//! [`Problem`] becomes its body here and is logged here, once. The context never looks into a body.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::Limits;
+use crate::{
+    problem::Problem,
+    trace_context::{TRACEPARENT, TraceContext},
+};
+
+/// The header that carries the request's id, in and out.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who this request is; handlers take it as an `Extension`.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// The value of `x-request-id`.
+    pub id: HeaderValue,
+    /// Our place in the trace.
+    pub trace: TraceContext,
+}
+
+impl RequestContext {
+    fn of(headers: &HeaderMap) -> Self {
+        let id = headers
+            .get(&X_REQUEST_ID)
+            .filter(|id| is_plain(id))
+            .cloned();
+        let parent = headers
+            .get(TRACEPARENT)
+            .and_then(|header| header.to_str().ok()?.parse().ok());
+        Self {
+            id: id.unwrap_or_else(new_id),
+            trace: parent.map_or_else(TraceContext::start, TraceContext::child),
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+}
+
+fn is_plain(id: &HeaderValue) -> bool {
+    (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+fn new_id() -> HeaderValue {
+    let id = Uuid::now_v7().hyphenated().to_string();
+    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// The outermost layer: gives the request its context, and its answer within the limit.
+pub(super) async fn handle(
+    State(limits): State<Limits>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let context = RequestContext::of(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    request.extensions_mut().insert(context.clone());
+    let span = tracing::info_span!(
+        "request",
+        request_id = context.id(),
+        trace_id = context.trace.trace_id()
+    );
+    async {
+        let started = Instant::now();
+        let answer = tokio::time::timeout(limits.answer, next.run(request)).await;
+        let answer =
+            answer.unwrap_or_else(|_| Problem::unavailable("no answer in time").into_response());
+        let (mut answer, problem) = rendered(answer, &path, &context);
+        answer
+            .headers_mut()
+            .insert(X_REQUEST_ID, context.id.clone());
+        record(&method, &path, &answer, problem.as_ref(), started.elapsed());
+        answer
+    }
+    .instrument(span)
+    .await
+}
+
+/// A problem gets its body now, and keeps the headers that it had on its way (`Allow`, for one).
+fn rendered(answer: Response, path: &str, context: &RequestContext) -> (Response, Option<Problem>) {
+    let Some(problem) = answer.extensions().get::<Problem>().cloned() else {
+        return (answer, None);
+    };
+    let mut rendered = problem.render(path, context.id());
+    for (name, value) in answer.headers() {
+        if name != axum::http::header::CONTENT_LENGTH {
+            rendered
+                .headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
+        }
+    }
+    *rendered.extensions_mut() = answer.extensions().clone();
+    (rendered, Some(problem))
+}
+
+/// The route that matched, for the metrics: a label must not grow with what clients ask for.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+/// Hands the matched route out to [`handle`].
+pub(super) async fn note_route(route: MatchedPath, request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    answer.extensions_mut().insert(Route(route));
+    answer
+}
+
+fn record(
+    method: &Method,
+    path: &str,
+    answer: &Response,
+    problem: Option<&Problem>,
+    took: Duration,
+) {
+    let status = answer.status();
+    let route = answer.extensions().get::<Route>();
+    let route = route.map_or_else(
+        || "unmatched".to_owned(),
+        |route| route.0.as_str().to_owned(),
+    );
+    log(method, path, &route, status, problem, took);
+    let method = if is_usual(method) {
+        method.to_string()
+    } else {
+        "OTHER".to_owned()
+    };
+    let labels = [("method", method), ("route", route)];
+    metrics::histogram!("http_request_duration_seconds", &labels).record(took.as_secs_f64());
+    let [method, route] = labels;
+    let labels = [method, route, ("status", status.as_u16().to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+}
+
+fn log(
+    method: &Method,
+    path: &str,
+    route: &str,
+    status: StatusCode,
+    problem: Option<&Problem>,
+    took: Duration,
+) {
+    let (status, ms) = (status.as_u16(), took.as_millis());
+    let causes = problem
+        .map(Problem::causes)
+        .filter(|causes| !causes.is_empty());
+    if status == 500 {
+        tracing::error!(%method, path, status, ms, causes, "answered");
+    } else if status > 500 {
+        tracing::warn!(%method, path, status, ms, causes, "answered");
+    } else if matches!(route, "/health/live" | "/health/ready" | "/metrics") {
+        tracing::debug!(%method, path, status, ms, "answered");
+    } else {
+        tracing::info!(%method, path, status, ms, causes, "answered");
+    }
+}
+
+fn is_usual(method: &Method) -> bool {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ]
+    .contains(method)
+}

@@ -1,0 +1,140 @@
+//! The accept loop: HTTP/1.1 with a bound on every wait and every buffer.
+//!
+//! axum's own loop has no header timeout and drains for ever (half a head was seen to stay open for 40 s), so this
+//! one is ours. It never reads a body and knows no route.
+
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use super::Limits;
+
+/// Headers of one request.
+const MAX_HEADERS: usize = 100;
+
+/// Bytes of one request's head, and of what is buffered for one connection.
+const MAX_HEAD: usize = 64 * 1_024;
+
+/// The pause after a failed accept: out of file descriptors, most likely, and trying at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `app` until `stop`, then lets open requests finish for `limits.drain`, then cuts them.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
+    let server = Server {
+        app,
+        limits,
+        cut: CancellationToken::new(),
+        connections: TaskTracker::new(),
+    };
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    while let Some((permit, (stream, peer))) =
+        stop.run_until_cancelled(next(&listener, &permits)).await
+    {
+        server.connect(stream, peer, permit, &graceful);
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            left = server.connections.len(),
+            "cut the connections that were still open"
+        );
+    }
+    server.cut.cancel();
+    server.connections.close();
+    server.connections.wait().await;
+}
+
+async fn next(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, (TcpStream, SocketAddr)) {
+    // The semaphore is never closed; a permit is always had.
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return (permit, accepted),
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+struct Server {
+    app: Router,
+    limits: Limits,
+    cut: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Server {
+    fn connect(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: Option<OwnedSemaphorePermit>,
+        graceful: &GracefulShutdown,
+    ) {
+        // Answers are small: waiting to fill a segment only adds delay. A failure here is the connection's end anyway.
+        let _ = stream.set_nodelay(true);
+        let app = self.app.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.clone().oneshot(request.map(Body::new))
+        });
+        let connection = graceful.watch(
+            self.http()
+                .serve_connection(TokioIo::new(self.guarded(stream)), service),
+        );
+        let cut = self.cut.clone();
+        self.connections.spawn(async move {
+            let open = metrics::gauge!("http_connections");
+            open.increment(1);
+            // A client that breaks off is its own business; what it asked for is in the request's log line.
+            let _ = cut.run_until_cancelled(connection).await;
+            open.decrement(1);
+            drop(permit);
+        });
+    }
+
+    fn http(&self) -> http1::Builder {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD)
+            .half_close(false);
+        http
+    }
+
+    fn guarded(&self, stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.limits.write_stall));
+        Box::pin(stream)
+    }
+}

@@ -1,0 +1,168 @@
+//! The one error shape for clients: `application/problem+json`, RFC 9457.
+//!
+//! A handler answers with a [`Problem`]; the context layer ([`crate::http::context`]) adds `instance` and
+//! `request_id`, and logs it once. A cause is for the log alone: no client ever reads the text of a database error.
+
+use std::{error::Error, sync::Arc};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The media type of every error.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// One wrong field of a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) to the field.
+    #[schema(example = "/title")]
+    pub pointer: String,
+    /// What is wrong with it.
+    #[schema(example = "must have 1 to 255 characters")]
+    pub detail: String,
+}
+
+impl FieldError {
+    /// The field at `pointer` is wrong because of `detail`.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// An error on its way to the client.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    errors: Vec<FieldError>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What the client reads.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// A URI that names the kind of problem; `about:blank` says that the status says it all.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    title: &'a str,
+    /// The HTTP status code.
+    #[schema(example = 404)]
+    status: u16,
+    /// What happened, for a person.
+    #[schema(example = "no movie has this id")]
+    detail: &'a str,
+    /// The path that was asked for.
+    #[schema(example = "/api/movies/7")]
+    instance: &'a str,
+    /// The `x-request-id` of the request, to find it in the logs.
+    #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
+    request_id: &'a str,
+    /// The wrong fields, if fields are wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    /// A problem of any status; the named constructors below are for the usual ones.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// 400: malformed, or a value that cannot be read.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 422: well-formed, but against the rules; every wrong field is named.
+    pub fn unprocessable(errors: Vec<FieldError>) -> Self {
+        let detail = "the body breaks the rules named in `errors`";
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        }
+    }
+
+    /// 503: something behind us is absent or late; worth another try after a second.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    /// Keeps the cause, for the log only.
+    #[must_use]
+    pub fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// The status that the client will see.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The causes, outermost first, as one line for the log.
+    pub(crate) fn causes(&self) -> String {
+        let first = self
+            .cause
+            .as_deref()
+            .map(|cause| cause as &(dyn Error + 'static));
+        let chain =
+            std::iter::successors(first, |cause: &&(dyn Error + 'static)| (*cause).source());
+        chain
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
+    /// The answer, with what only the request knows.
+    pub(crate) fn render(&self, instance: &str, request_id: &str) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let body = ProblemBody {
+            kind: "about:blank",
+            title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            instance,
+            request_id,
+            errors: &self.errors,
+        };
+        let mut response = (self.status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// The problem travels as an extension until the context layer renders it.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,84 @@
+//! Logs on standard error, and the metrics that every service has.
+//!
+//! Each line that belongs to a request carries its request id and its trace id. Secrets are redacted types, so a
+//! log cannot hold one by accident. Metrics are described where they are recorded and listed in [`METRICS`].
+
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// The metrics of this module, `(name, what it counts)`; a test holds the README to it.
+pub const METRICS: &[(&str, &str)] = &[
+    (
+        "http_requests_total",
+        "answered requests, by method, route and status",
+    ),
+    (
+        "http_request_duration_seconds",
+        "time from the request's head to the answer's head, by method and route",
+    ),
+    ("http_connections", "open client connections"),
+];
+
+/// Bounds of the duration histograms, in seconds: half a millisecond to the longest wait that we allow.
+const BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// How to log.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which lines: a level, or a filter such as `info,billing_app=debug`.
+    #[arg(long, env = "LOG", default_value = "info")]
+    pub log: String,
+    /// For whom: people or machines.
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// The shape of a line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One readable line.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Logs or metrics could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `LOG` is not a filter.
+    #[error("LOG is not a log filter: {0}")]
+    Filter(#[source] tracing_subscriber::filter::ParseError),
+    /// Somebody else has set a logger or a recorder.
+    #[error("logs or metrics are set up already")]
+    Twice,
+    /// The metrics recorder refused its settings.
+    #[error("metrics cannot be set up")]
+    Metrics(#[source] BuildError),
+}
+
+/// Sets up logs and metrics for the whole process; the handle renders `/metrics`.
+///
+/// # Errors
+/// [`TelemetryError`] when `LOG` is wrong or when it is called twice.
+pub fn start(args: &Args) -> Result<PrometheusHandle, TelemetryError> {
+    let filter = EnvFilter::try_new(&args.log).map_err(TelemetryError::Filter)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_span_list(false))
+            .try_init(),
+    }
+    .map_err(|_| TelemetryError::Twice)?;
+    recorder()
+}
+
+fn recorder() -> Result<PrometheusHandle, TelemetryError> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets(BUCKETS)
+        .map_err(TelemetryError::Metrics)?;
+    builder.install_recorder().map_err(TelemetryError::Metrics)
+}

@@ -1,0 +1,140 @@
+//! W3C Trace Context: the `traceparent` header, version 00, in and out.
+//!
+//! <https://www.w3.org/TR/trace-context/>. Whatever is malformed is replaced by a new trace, never repaired.
+//! It only carries ids from hop to hop; it exports no spans.
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+/// The name of the header, in HTTP and in AMQP.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// Where in which trace we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: u128,
+    span_id: u64,
+    flags: u8,
+}
+
+/// The header is not a `traceparent` of version 00.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a W3C traceparent")]
+pub struct NotATraceparent;
+
+impl TraceContext {
+    /// Starts a trace of its own, not sampled.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            trace_id: Uuid::new_v4().as_u128(),
+            span_id: new_span_id(),
+            flags: 0,
+        }
+    }
+
+    /// The same trace, one hop further.
+    #[must_use]
+    pub fn child(self) -> Self {
+        Self {
+            span_id: new_span_id(),
+            ..self
+        }
+    }
+
+    /// The trace's id as 32 hexadecimal digits, as logs show it.
+    #[must_use]
+    pub fn trace_id(self) -> String {
+        format!("{:032x}", self.trace_id)
+    }
+}
+
+/// Random and never zero, as the specification wants it: the low half of a v4 uuid holds the variant's 1 bit.
+fn new_span_id() -> u64 {
+    Uuid::new_v4().as_u64_pair().1
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "00-{:032x}-{:016x}-{:02x}",
+            self.trace_id, self.span_id, self.flags
+        )
+    }
+}
+
+impl FromStr for TraceContext {
+    type Err = NotATraceparent;
+
+    fn from_str(header: &str) -> Result<Self, NotATraceparent> {
+        let parts: Vec<&str> = header.split('-').collect();
+        let [version, trace_id, span_id, flags] = parts[..] else {
+            return Err(NotATraceparent);
+        };
+        if version != "00"
+            || ![(trace_id, 32), (span_id, 16), (flags, 2)]
+                .into_iter()
+                .all(is_lower_hex)
+        {
+            return Err(NotATraceparent);
+        }
+        let trace_id = u128::from_str_radix(trace_id, 16).map_err(|_| NotATraceparent)?;
+        let span_id = u64::from_str_radix(span_id, 16).map_err(|_| NotATraceparent)?;
+        let flags = u8::from_str_radix(flags, 16).map_err(|_| NotATraceparent)?;
+        if trace_id == 0 || span_id == 0 {
+            Err(NotATraceparent)
+        } else {
+            Ok(Self {
+                trace_id,
+                span_id,
+                flags,
+            })
+        }
+    }
+}
+
+fn is_lower_hex((digits, length): (&str, usize)) -> bool {
+    digits.len() == length
+        && digits
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn a_child_keeps_trace_and_flags_but_not_the_span() {
+        let parent: TraceContext = SAMPLE.parse().unwrap();
+        let child = parent.child().to_string();
+        assert_eq!(parent.to_string(), SAMPLE);
+        assert_eq!(&child[..36], &SAMPLE[..36]);
+        assert_ne!(&child[36..52], &SAMPLE[36..52]);
+        assert!(child.ends_with("-01"));
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused() {
+        let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
+        for header in [
+            "",
+            "00",
+            zero,
+            &SAMPLE.to_uppercase(),
+            &SAMPLE.replace("00-4", "01-4"),
+            &format!("{SAMPLE}-x"),
+        ] {
+            assert_eq!(
+                header.parse::<TraceContext>(),
+                Err(NotATraceparent),
+                "{header}"
+            );
+        }
+    }
+}
