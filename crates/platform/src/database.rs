@@ -92,13 +92,23 @@ impl Database {
         &self,
         query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
     ) -> Result<T, DatabaseError> {
-        let bounded = tokio::time::timeout(QUERY_LIMIT, async {
+        self.run_within(QUERY_LIMIT, query).await
+    }
+
+    /// [`Self::run`] for a query that has a reason to take longer.
+    ///
+    /// # Errors
+    /// [`DatabaseError`], as [`Self::run`].
+    pub async fn run_within<T: Send>(
+        &self,
+        limit: Duration,
+        query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
+    ) -> Result<T, DatabaseError> {
+        let bounded = tokio::time::timeout(limit, async {
             let mut connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
             query(&mut connection).await.map_err(DatabaseError::Query)
         });
-        bounded
-            .await
-            .unwrap_or(Err(DatabaseError::Late(QUERY_LIMIT)))
+        bounded.await.unwrap_or(Err(DatabaseError::Late(limit)))
     }
 
     /// Asks the database for one row; for `/health/ready`.

@@ -1,0 +1,9 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    movies (id) {
+        id -> Int8,
+        title -> Text,
+        description -> Nullable<Text>,
+    }
+}
