@@ -43,8 +43,9 @@ struct Api;
 
 /// Every route of the inventory, and its document.
 pub fn routes() -> (axum::Router<App>, Document) {
-    let (routes, document) =
-        OpenApiRouter::with_openapi(Api::openapi()).merge(movies::router()).split_for_parts();
+    let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(movies::router())
+        .split_for_parts();
     (routes, openapi::complete(document))
 }
 
@@ -64,18 +65,33 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = Runtime::start(&config.telemetry)?;
     let settings = config.database();
     database::migrate_when_ready(&settings, || MIGRATIONS, PATIENCE).await?;
-    let app = App { database: Database::new(&settings, POOL_SIZE) };
+    let app = App {
+        database: Database::new(&settings, POOL_SIZE),
+    };
     let database = app.database.clone();
     let health = Health::default().with("database", move || {
         let database = database.clone();
         async move { database.check().await }
     });
-    let address = (config.inventory_app_host.as_str(), config.inventory_app_port);
+    let address = (
+        config.inventory_app_host.as_str(),
+        config.inventory_app_port,
+    );
     let (routes, _) = routes();
-    Ok(runtime.serve(address, routes.with_state(app), health, http::Limits::default()).await?)
+    Ok(runtime
+        .serve(
+            address,
+            routes.with_state(app),
+            health,
+            http::Limits::default(),
+        )
+        .await?)
 }
 
-#[expect(clippy::print_stdout, reason = "the document is what the command is for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the document is what the command is for"
+)]
 fn print_document() -> anyhow::Result<()> {
     println!("{}", routes().1.to_pretty_json()?);
     Ok(())

@@ -141,18 +141,27 @@ pub async fn migrate(
             .batch_execute(&lock)
             .await
             .map_err(DatabaseError::Query)?;
-        let mut harness = AsyncMigrationHarness::new(connection);
-        let applied = harness
-            .run_pending_migrations(migrations)
+        let applied = tokio::task::spawn_blocking(move || run_pending(connection, migrations)).await;
+        let applied = applied
+            .map_err(|error| DatabaseError::Migration(Box::new(error)))?
             .map_err(DatabaseError::Migration)?;
-        if !applied.is_empty() {
-            tracing::info!(count = applied.len(), "the database was migrated");
+        if applied > 0 {
+            tracing::info!(applied, database = settings.name, "the database was migrated");
         }
         Ok(())
     });
     bounded
         .await
         .unwrap_or(Err(DatabaseError::Late(MIGRATION_LIMIT)))
+}
+
+/// diesel's migrations are blocking code over our connection, so they have a thread of their own.
+fn run_pending(
+    connection: AsyncPgConnection,
+    migrations: EmbeddedMigrations,
+) -> diesel::migration::Result<usize> {
+    let mut harness = AsyncMigrationHarness::new(connection);
+    Ok(harness.run_pending_migrations(migrations)?.len())
 }
 
 /// [`migrate`], tried again while the database is not there yet, for as long as `patience`.

@@ -26,10 +26,19 @@ const MAX_DESCRIPTION: usize = 10_000;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct MovieBody {
     /// 1 to 255 characters after trimming.
-    #[schema(example = "A new movie", min_length = 1, max_length = 255, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
+    #[schema(
+        example = "A new movie",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+    )]
     title: String,
     /// At most 10,000 characters.
-    #[schema(example = "Very short description", max_length = 10_000, pattern = r"^[^\u0000]*$")]
+    #[schema(
+        example = "Very short description",
+        max_length = 10_000,
+        pattern = r"^[^\u0000]*$"
+    )]
     description: Option<String>,
 }
 
@@ -67,11 +76,26 @@ pub(super) async fn list(
     Query(query): Query<MovieQuery>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    if query.title.as_ref().is_some_and(|title| title.contains('\0')) {
+    if query
+        .title
+        .as_ref()
+        .is_some_and(|title| title.contains('\0'))
+    {
         return Err(Problem::bad_request("`title` must not contain NUL"));
     }
-    let page = Page::parse(query.limit.as_deref(), query.after.map(|after| after.to_string()))?;
-    list::answer(Matching { app, title: query.title }, page, &uri).await
+    let page = Page::parse(
+        query.limit.as_deref(),
+        query.after.map(|after| after.to_string()),
+    )?;
+    list::answer(
+        Matching {
+            app,
+            title: query.title,
+        },
+        page,
+        &uri,
+    )
+    .await
 }
 
 /// Get a movie
@@ -79,8 +103,14 @@ pub(super) async fn list(
     (status = 200, body = Movie, description = "The movie"),
     (status = 404, description = "No movie has this id"),
 ))]
-pub(super) async fn get(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Movie>, Problem> {
-    Movie::find(&app.database, movie_id(&id)?).await?.map(Json).ok_or_else(no_such_movie)
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Movie>, Problem> {
+    Movie::find(&app.database, movie_id(&id)?)
+        .await?
+        .map(Json)
+        .ok_or_else(no_such_movie)
 }
 
 /// Add a movie
@@ -95,7 +125,9 @@ pub(super) async fn create(
     let movie = Movie::insert(&app.database, body.checked()?).await?;
     let location = HeaderValue::try_from(format!("/api/movies/{}", movie.id)).ok();
     let mut answer = Json(movie).into_response();
-    answer.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    answer
+        .headers_mut()
+        .extend(location.map(|location| (header::LOCATION, location)));
     Ok(answer)
 }
 
@@ -119,9 +151,16 @@ pub(super) async fn update(
     (status = 200, body = Deleted, description = "It is gone"),
     (status = 404, description = "No movie has this id"),
 ))]
-pub(super) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Deleted>, Problem> {
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Deleted>, Problem> {
     let found = Movie::delete(&app.database, movie_id(&id)?).await?;
-    if found { Ok(Json(Deleted { deleted: 1 })) } else { Err(no_such_movie()) }
+    if found {
+        Ok(Json(Deleted { deleted: 1 }))
+    } else {
+        Err(no_such_movie())
+    }
 }
 
 /// Delete every movie
@@ -129,7 +168,9 @@ pub(super) async fn delete(State(app): State<App>, Path(id): Path<String>) -> Re
     (status = 200, body = Deleted, description = "How many there were"),
 ))]
 pub(super) async fn delete_all(State(app): State<App>) -> Result<Json<Deleted>, Problem> {
-    Ok(Json(Deleted { deleted: Movie::delete_all(&app.database).await? }))
+    Ok(Json(Deleted {
+        deleted: Movie::delete_all(&app.database).await?,
+    }))
 }
 
 /// The movies of a search, for [`list::answer`].
@@ -158,17 +199,37 @@ impl MovieBody {
         let title = self.title.trim().to_owned();
         let mut errors = Vec::new();
         if !(1..=MAX_TITLE).contains(&title.chars().count()) {
-            errors.push(FieldError::new("/title", "must have 1 to 255 characters, blanks around them not counted"));
+            errors.push(FieldError::new(
+                "/title",
+                "must have 1 to 255 characters, blanks around them not counted",
+            ));
         }
-        if self.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
-            errors.push(FieldError::new("/description", "must have at most 10,000 characters"));
+        if self
+            .description
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION)
+        {
+            errors.push(FieldError::new(
+                "/description",
+                "must have at most 10,000 characters",
+            ));
         }
-        for (pointer, text) in [("/title", Some(&title)), ("/description", self.description.as_ref())] {
+        for (pointer, text) in [
+            ("/title", Some(&title)),
+            ("/description", self.description.as_ref()),
+        ] {
             if text.is_some_and(|text| text.contains('\0')) {
                 errors.push(FieldError::new(pointer, "must not contain NUL"));
             }
         }
-        if errors.is_empty() { Ok(Content { title, description: self.description }) } else { Err(Problem::unprocessable(errors)) }
+        if errors.is_empty() {
+            Ok(Content {
+                title,
+                description: self.description,
+            })
+        } else {
+            Err(Problem::unprocessable(errors))
+        }
     }
 }
 

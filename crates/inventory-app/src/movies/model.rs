@@ -38,31 +38,63 @@ pub(super) struct Content {
 }
 
 impl Movie {
-    pub(super) async fn insert(database: &Database, content: Content) -> Result<Self, DatabaseError> {
-        let query = diesel::insert_into(movies::table).values(content).returning(Self::as_returning());
-        database.run(|connection| query.get_result(connection).boxed()).await
+    pub(super) async fn insert(
+        database: &Database,
+        content: Content,
+    ) -> Result<Self, DatabaseError> {
+        let query = diesel::insert_into(movies::table)
+            .values(content)
+            .returning(Self::as_returning());
+        database
+            .run(|connection| query.get_result(connection).boxed())
+            .await
     }
 
     pub(super) async fn find(database: &Database, id: i64) -> Result<Option<Self>, DatabaseError> {
         let query = movies::table.find(id).select(Self::as_select());
-        database.run(|connection| query.first(connection).map(OptionalExtension::optional).boxed()).await
+        database
+            .run(|connection| {
+                query
+                    .first(connection)
+                    .map(OptionalExtension::optional)
+                    .boxed()
+            })
+            .await
     }
 
-    pub(super) async fn update(database: &Database, id: i64, content: Content) -> Result<Option<Self>, DatabaseError> {
-        let query = diesel::update(movies::table.find(id)).set(content).returning(Self::as_returning());
-        database.run(|connection| query.get_result(connection).map(OptionalExtension::optional).boxed()).await
+    pub(super) async fn update(
+        database: &Database,
+        id: i64,
+        content: Content,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let query = diesel::update(movies::table.find(id))
+            .set(content)
+            .returning(Self::as_returning());
+        database
+            .run(|connection| {
+                query
+                    .get_result(connection)
+                    .map(OptionalExtension::optional)
+                    .boxed()
+            })
+            .await
     }
 
     /// Whether there was one.
     pub(super) async fn delete(database: &Database, id: i64) -> Result<bool, DatabaseError> {
         let query = diesel::delete(movies::table.find(id));
-        Ok(database.run(|connection| query.execute(connection).boxed()).await? > 0)
+        Ok(database
+            .run(|connection| query.execute(connection).boxed())
+            .await?
+            > 0)
     }
 
     /// How many there were.
     pub(super) async fn delete_all(database: &Database) -> Result<usize, DatabaseError> {
         let query = diesel::delete(movies::table);
-        database.run_within(DELETE_LIMIT, |connection| query.execute(connection).boxed()).await
+        database
+            .run_within(DELETE_LIMIT, |connection| query.execute(connection).boxed())
+            .await
     }
 
     /// In the order of their ids, from after `last`; those whose title has `title` in it.
@@ -72,13 +104,18 @@ impl Movie {
         last: i64,
         count: u16,
     ) -> Result<Vec<Self>, DatabaseError> {
-        let page = movies::table.filter(movies::id.gt(last)).order(movies::id).limit(count.into());
+        let page = movies::table
+            .filter(movies::id.gt(last))
+            .order(movies::id)
+            .limit(count.into());
         let page = page.select(Self::as_select()).into_boxed();
         let query = match title {
             Some(title) => page.filter(movies::title.ilike(anywhere(title))),
             None => page,
         };
-        database.run(|connection| query.load(connection).boxed()).await
+        database
+            .run(|connection| query.load(connection).boxed())
+            .await
     }
 }
 

@@ -13,7 +13,7 @@ use axum::{
     },
     http::{HeaderMap, StatusCode, header},
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::problem::{FieldError, Problem};
@@ -76,11 +76,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
         return Err(Problem::bad_request("the body is empty"));
     }
+    // Whether it is JSON at all comes first: else `{"title":[` would be told that a list is no title.
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| wrong_json(&error))?;
-    json.end()
-        .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))?;
-    Ok(value)
+    serde_path_to_error::deserialize(&mut json).map_err(|error| wrong_json(&error))
 }
 
 fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -89,10 +88,12 @@ fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem 
             let detail = error.inner().to_string();
             Problem::unprocessable(vec![FieldError::new(pointer(error.path()), detail)])
         }
-        Category::Syntax | Category::Eof | Category::Io => {
-            Problem::bad_request(format!("the body is not JSON: {}", error.inner()))
-        }
+        Category::Syntax | Category::Eof | Category::Io => not_json(error.inner()),
     }
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::bad_request(format!("the body is not JSON: {error}"))
 }
 
 /// RFC 6901: `/` before each step, `~` and `/` escaped.

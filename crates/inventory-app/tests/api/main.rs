@@ -1,0 +1,10 @@
+//! The inventory over real HTTP, on a real database. One module per context.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod bad_input;
+mod helpers;
+mod lists;
+mod movies;
+mod openapi;
+mod outages;

@@ -1,0 +1,127 @@
+//! A PostgreSQL database of its own for each test, dropped when the test ends.
+//!
+//! The server is the one that `TEST_POSTGRES_URL` names; `scripts/test` starts it. No server is a failing test.
+
+use std::{env, thread};
+
+use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
+use uuid::Uuid;
+
+/// A database that nobody else uses.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// Host of the server.
+    pub host: String,
+    /// Port of the server.
+    pub port: u16,
+    /// Name of the database.
+    pub name: String,
+    /// A role that may do everything.
+    pub user: String,
+    /// The role's password.
+    pub password: String,
+    server: Config,
+}
+
+impl TestDatabase {
+    /// Creates an empty database.
+    ///
+    /// # Panics
+    /// When `TEST_POSTGRES_URL` is not set or its server does not answer.
+    pub async fn create() -> Self {
+        let url =
+            env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run scripts/test");
+        let server: Config = url.parse().expect("TEST_POSTGRES_URL is a PostgreSQL URL");
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        connect(&server)
+            .await
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a new database");
+        let Some(tokio_postgres::config::Host::Tcp(host)) = server.get_hosts().first() else {
+            panic!("TEST_POSTGRES_URL names no host")
+        };
+        Self {
+            host: host.clone(),
+            port: server.get_ports().first().copied().unwrap_or(5432),
+            name,
+            user: server.get_user().unwrap_or_default().to_owned(),
+            password: String::from_utf8_lossy(server.get_password().unwrap_or_default())
+                .into_owned(),
+            server,
+        }
+    }
+
+    /// Runs statements that answer nothing.
+    ///
+    /// # Panics
+    /// When the server refuses them.
+    pub async fn execute(&self, sql: &str) {
+        self.connect()
+            .await
+            .batch_execute(sql)
+            .await
+            .expect("the statements run");
+    }
+
+    /// The rows of a query.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn rows(&self, sql: &str) -> Vec<Row> {
+        self.connect()
+            .await
+            .query(sql, &[])
+            .await
+            .expect("the query runs")
+    }
+
+    /// The first column of the first row, as text.
+    ///
+    /// # Panics
+    /// When the server refuses the query, or there is no such value.
+    pub async fn value(&self, sql: &str) -> String {
+        let messages = self
+            .connect()
+            .await
+            .simple_query(sql)
+            .await
+            .expect("the query runs");
+        let row = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        row.expect("one value").to_owned()
+    }
+
+    async fn connect(&self) -> Client {
+        connect(self.server.clone().dbname(&self.name)).await
+    }
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config
+        .connect(NoTls)
+        .await
+        .expect("PostgreSQL answers at TEST_POSTGRES_URL");
+    tokio::spawn(connection);
+    client
+}
+
+/// Dropped from a thread with a runtime of its own: the test's may be gone already.
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.expect("a runtime").block_on(async {
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                connect(&server).await.batch_execute(&sql).await
+            })
+        });
+        // A database that stays behind goes with its server; a panic here would hide why the test failed.
+        let _ = dropping.join();
+    }
+}
