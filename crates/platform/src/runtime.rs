@@ -65,6 +65,8 @@ pub struct Runtime {
     pub intake: Tasks,
     /// Sends work on: publishers. Ends when no intake is left.
     pub output: Tasks,
+    /// Sees each request before it is routed; takes all unless a service sets it.
+    pub guard: http::Guard,
     metrics: PrometheusHandle,
 }
 
@@ -77,6 +79,7 @@ impl Runtime {
         let runtime = Self {
             intake: Tasks::default(),
             output: Tasks::default(),
+            guard: |_| Ok(()),
             metrics: telemetry::start(args)?,
         };
         let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
@@ -109,7 +112,7 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let listener = bind(host, port).await?;
         let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
-        let app = http::app(routes.merge(health), limits);
+        let app = http::guarded_app(routes.merge(health), limits, self.guard);
         let stop = self.intake.stop.clone();
         self.intake
             .tracker

@@ -7,14 +7,15 @@ pub mod context;
 pub mod extract;
 pub mod list;
 pub mod server;
+mod wire;
 
 use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{StatusCode, Uri},
-    middleware,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, StatusCode, Uri, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use tower::Layer;
@@ -52,8 +53,16 @@ impl Default for Limits {
     }
 }
 
+/// Looks at each request before it is routed; a refusal is its answer, and the connection's end.
+pub type Guard = fn(&Request) -> Result<(), Problem>;
+
 /// The routes with all that every route has. A trailing slash means the same path.
 pub fn app(routes: Router, limits: Limits) -> Router {
+    guarded_app(routes, limits, |_| Ok(()))
+}
+
+/// [`app`] behind a guard, which sees the path as it was sent.
+pub fn guarded_app(routes: Router, limits: Limits, guard: Guard) -> Router {
     let routes = routes
         .route_layer(middleware::from_fn(context::note_route))
         .fallback(async |uri: Uri| Problem::not_found(format!("there is no {}", uri.path())))
@@ -62,7 +71,19 @@ pub fn app(routes: Router, limits: Limits) -> Router {
     Router::new()
         .fallback_service(NormalizePathLayer::trim_trailing_slash().layer(routes))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(guard, admit))
         .layer(middleware::from_fn_with_state(limits, context::handle))
+}
+
+/// After a refused request nobody knows where the next one starts: so there is none on this connection.
+async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => {
+            let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+            (close, problem).into_response()
+        }
+    }
 }
 
 async fn method_not_allowed() -> Problem {

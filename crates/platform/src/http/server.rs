@@ -3,10 +3,12 @@
 //! axum's own loop has no header timeout and drains for ever (half a head was seen to stay open for 40 s), so this
 //! one is ours. It never reads a body and knows no route.
 
-use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, body::Incoming, header::TRANSFER_ENCODING, server::conn::http1, service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -15,20 +17,24 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::Limits;
+use super::{Limits, wire::Wire};
 
 /// Headers of one request.
 const MAX_HEADERS: usize = 100;
 
 /// Bytes of one request's head, and of what is buffered for one connection.
-const MAX_HEAD: usize = 64 * 1_024;
+pub(super) const MAX_HEAD: usize = 64 * 1_024;
 
 /// The pause after a failed accept: out of file descriptors, most likely, and trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Marks a request whose head had `content-length` beside `transfer-encoding`: hyper drops the former without a word,
+/// and a peer that believes the other one sees another request.
+#[derive(Debug, Clone, Copy)]
+pub struct TwoLengths;
 
 /// Serves `app` until `stop`, then lets open requests finish for `limits.drain`, then cuts them.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
@@ -103,14 +109,16 @@ impl Server {
         // Answers are small: waiting to fill a segment only adds delay. A failure here is the connection's end anyway.
         let _ = stream.set_nodelay(true);
         let app = self.app.clone();
+        let wire = Wire::new(stream, self.limits.write_stall);
+        let tape = wire.tape();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            if request.headers().contains_key(TRANSFER_ENCODING) && tape.has_two_lengths() {
+                request.extensions_mut().insert(TwoLengths);
+            }
             app.clone().oneshot(request.map(Body::new))
         });
-        let connection = graceful.watch(
-            self.http()
-                .serve_connection(TokioIo::new(self.guarded(stream)), service),
-        );
+        let connection = graceful.watch(self.http().serve_connection(TokioIo::new(wire), service));
         let cut = self.cut.clone();
         self.connections.spawn(async move {
             let open = metrics::gauge!("http_connections");
@@ -130,11 +138,5 @@ impl Server {
             .max_buf_size(MAX_HEAD)
             .half_close(false);
         http
-    }
-
-    fn guarded(&self, stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.limits.write_stall));
-        Box::pin(stream)
     }
 }
