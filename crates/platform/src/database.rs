@@ -208,6 +208,13 @@ impl Settings {
 }
 
 impl DatabaseError {
+    /// The error and its causes as one line: for a log, or for the reason of a refusal.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let chain = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
     /// Whether the same query may succeed later: the database was absent, late or busy, and the query not wrong.
     #[must_use]
     pub fn is_transient(&self) -> bool {

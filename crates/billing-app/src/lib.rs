@@ -1,0 +1,103 @@
+#![doc = include_str!("../README.md")]
+
+pub mod config;
+pub mod payments;
+mod schema;
+
+use std::time::Duration;
+
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use platform::{
+    database::{self, Database},
+    health::Health,
+    http, openapi,
+    runtime::Runtime,
+};
+use utoipa::{OpenApi, openapi::OpenApi as Document};
+use utoipa_axum::router::OpenApiRouter;
+
+use config::{Command, Config};
+
+/// The history of the schema.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// Connections to the database: one for the batches, the rest for readers.
+const POOL_SIZE: u32 = 8;
+
+/// How long a start waits for a database that is still starting.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the handlers and the consumers share.
+#[derive(Clone)]
+pub struct App {
+    /// The payments' database.
+    pub database: Database,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
+    tags((name = "billing", description = "Payments: queued first, recorded exactly once"))
+)]
+struct Api;
+
+/// Every route of the billing, and its document.
+pub fn routes() -> (axum::Router<App>, Document) {
+    let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(payments::router())
+        .split_for_parts();
+    (routes, openapi::complete(document))
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// When the database, the broker or the address cannot be had; the text names what.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    match config.command.clone().unwrap_or(Command::Serve) {
+        Command::Serve => serve(config).await,
+        Command::Migrate => Ok(database::migrate(&config.database(), MIGRATIONS).await?),
+        Command::Openapi => print_document(),
+        Command::DeadLetters(command) => {
+            payments::dead_letters::run(command, config.broker()).await
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let runtime = Runtime::start(&config.telemetry)?;
+    let settings = config.database();
+    database::migrate_when_ready(&settings, || MIGRATIONS, PATIENCE).await?;
+    let app = App {
+        database: Database::new(&settings, POOL_SIZE),
+    };
+    let consuming = payments::consume(&app, &config.broker(), &runtime);
+    let database = app.database.clone();
+    let health = Health::default()
+        .with("database", move || {
+            let database = database.clone();
+            async move { database.check().await }
+        })
+        .with("broker", move || {
+            std::future::ready(consuming.borrow().ready())
+        });
+    let address = (config.billing_app_host.as_str(), config.billing_app_port);
+    let (routes, _) = routes();
+    Ok(runtime
+        .serve(
+            address,
+            routes.with_state(app),
+            health,
+            http::Limits::default(),
+        )
+        .await?)
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the document is what the command is for"
+)]
+fn print_document() -> anyhow::Result<()> {
+    println!("{}", routes().1.to_pretty_json()?);
+    Ok(())
+}

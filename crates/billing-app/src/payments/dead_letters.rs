@@ -1,0 +1,110 @@
+//! `billing-app dead-letters`: what an operator does with payments that could not be processed.
+//!
+//! Nothing is removed before its replay is confirmed. A replayed payment keeps its id: if it was recorded in the
+//! meantime, it stays one row.
+
+use clap::{Args, Subcommand};
+use messages::{Message, payments::Payment};
+use platform::{
+    broker::{
+        DeadLetters, Publisher, Settings,
+        dead_letters::{DeadLetter, Which},
+    },
+    runtime::Tasks,
+};
+
+/// What to do with dead letters.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Show them: id, when, why and body, separated by tabs.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Send them to `billing_queue` once more, under the same ids.
+    Replay(Chosen),
+    /// Delete them for good.
+    Discard(Chosen),
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct Chosen {
+    /// Their message ids, as `list` shows them.
+    ids: Vec<String>,
+    /// All that are there now.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Carries out `command` and says what was done.
+///
+/// # Errors
+/// When the broker is away, or an id is not among the dead letters.
+pub async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
+    let letters = DeadLetters::new(settings.clone(), Payment::QUEUE);
+    match command {
+        Command::List { limit } => letters
+            .list(limit)
+            .await?
+            .iter()
+            .for_each(|letter| say(&line(letter))),
+        Command::Replay(chosen) => replay(&letters, &chosen, settings).await?,
+        Command::Discard(chosen) => {
+            for which in chosen.each() {
+                report("discarded", which, letters.discard(which).await?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn replay(letters: &DeadLetters, chosen: &Chosen, settings: Settings) -> anyhow::Result<()> {
+    let tasks = Tasks::default();
+    let publisher = Publisher::start(settings, &[Payment::QUEUE], &tasks);
+    for which in chosen.each() {
+        report("replayed", which, letters.replay(which, &publisher).await?)?;
+    }
+    tasks.stop.cancel();
+    tasks.tracker.close();
+    tasks.tracker.wait().await;
+    Ok(())
+}
+
+impl Chosen {
+    fn each(&self) -> Vec<Which<'_>> {
+        if self.all {
+            vec![Which::All]
+        } else {
+            self.ids.iter().map(|id| Which::WithId(id)).collect()
+        }
+    }
+}
+
+fn report(done: &str, which: Which<'_>, count: usize) -> anyhow::Result<()> {
+    match which {
+        Which::WithId(id) if count == 0 => anyhow::bail!("no dead letter has the id {id}"),
+        _ => say(&format!("{done} {count}")),
+    }
+    Ok(())
+}
+
+/// The body is shown as one line of text, whatever was sent.
+fn line(letter: &DeadLetter) -> String {
+    let id = letter.message.message_id.as_deref().unwrap_or("-");
+    let (at, reason) = (
+        letter.refused_at().unwrap_or("-"),
+        letter.reason().unwrap_or("-"),
+    );
+    let body = String::from_utf8_lossy(&letter.message.body);
+    [id, at, reason, &body]
+        .map(|part| part.replace(char::is_control, " "))
+        .join("\t")
+}
+
+#[expect(clippy::print_stdout, reason = "it is what the command is for")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,22 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    orders (id) {
+        id -> Int8,
+        user_id -> Text,
+        number_of_items -> Int4,
+        total_amount -> Numeric,
+        message_id -> Uuid,
+        recorded_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    rejections (message_id) {
+        message_id -> Uuid,
+        reason -> Text,
+        rejected_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(orders, rejections,);
