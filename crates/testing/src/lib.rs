@@ -8,8 +8,10 @@
     reason = "a test that cannot go on should stop and say why"
 )]
 
+pub mod broker;
 pub mod client;
 pub mod database;
 
+pub use broker::TestBroker;
 pub use client::{Answer, Client, send};
 pub use database::TestDatabase;

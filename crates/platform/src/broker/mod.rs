@@ -1,1 +1,89 @@
-//! x
+//! RabbitMQ: confirmed publishing, consuming in batches, and what to do with what cannot be processed.
+//!
+//! Promises: what [`Publisher::publish`] answers `Ok` is kept by the broker; what a [`Consumer`] stored is
+//! acknowledged after its commit and never before; a message that cannot be processed moves to
+//! `<queue>.dead` with its reason. Delivery is at least once: ids are given before the first send, and whoever
+//! stores drops what it has seen. Nothing here gives up: a lost connection is rebuilt until the service stops.
+//! The client library's own recovery is never used: it stops after 16 tries and can hang for ever.
+//!
+//! # Layout
+//!
+//! - `connection`: one connection with bounds on opening and closing.
+//! - `topology`: the one declaration of a queue.
+//! - `supervisor`: what a generation is, the pauses between two of them, state for health, one log line per outage.
+//! - `message`: what goes out, what comes in.
+//! - [`publisher`]: batches behind a barrier of confirms.
+//! - [`consumer`]: batches into one transaction, bisection, holding, refusal.
+//! - [`dead_letters`]: list, replay and discard.
+//! - [`metrics`]: every name that is recorded here.
+
+mod connection;
+pub mod consumer;
+pub mod dead_letters;
+mod error;
+mod message;
+pub mod metrics;
+pub mod publisher;
+mod supervisor;
+mod topology;
+
+use std::fmt;
+
+use secrecy::SecretString;
+
+pub use consumer::{Consumer, Failure, Refusal};
+pub use dead_letters::DeadLetters;
+pub use error::BrokerError;
+pub use message::{Incoming, Outgoing};
+pub use publisher::{PublishError, Publisher};
+pub use topology::dead_letter_queue;
+
+/// Where the broker is, and who we are to it.
+#[derive(Clone)]
+pub struct Settings {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The virtual host, as the broker names it: `/`, not `%2f`.
+    pub vhost: String,
+    /// User name.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "amqp://{}:[redacted]@{}:{}{}",
+            self.user, self.host, self.port, self.vhost
+        )
+    }
+}
+
+/// What a publisher or a consumer knows of its connection right now; for `/health/ready`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerState {
+    /// Usable.
+    Connected,
+    /// Kept, but the broker takes no messages for now: an alarm on its disk or memory.
+    Blocked,
+    /// Being rebuilt, or ended.
+    Disconnected,
+}
+
+impl BrokerState {
+    /// The state as the answer of a health check.
+    ///
+    /// # Errors
+    /// A short reason, when the broker cannot be used.
+    pub fn ready(self) -> Result<(), String> {
+        match self {
+            Self::Connected => Ok(()),
+            Self::Blocked => Err("the broker takes no messages: disk or memory alarm".into()),
+            Self::Disconnected => Err("not connected".into()),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Holding a batch while what it needs is away: try, pause, try again, until one of three things ends it.
+//!
+//! It is let go when the service stops, when its channel is gone (the broker has already given it to
+//! somebody else) or when the broker's patience would end. Then its messages return to the queue.
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use lapin::Acker;
+use metrics::{counter, gauge};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use crate::broker::{
+    BrokerError, metrics as names,
+    supervisor::{Pauses, chain},
+};
+
+/// The patience with one batch.
+pub(super) struct Hold<'a> {
+    pub(super) queue: &'a str,
+    pub(super) acker: &'a Acker,
+    pub(super) stop: &'a CancellationToken,
+    pub(super) limit: Duration,
+    pub(super) held: Option<Held>,
+}
+
+/// Since when, and how long the next pause is.
+pub(super) struct Held {
+    since: Instant,
+    pauses: Pauses,
+    gauge: metrics::Gauge,
+}
+
+impl Hold<'_> {
+    /// Tries until it works or fails for good; the inner error is the reason.
+    pub(super) async fn through<F>(
+        &mut self,
+        step: impl Fn() -> F,
+    ) -> Result<Result<(), String>, BrokerError>
+    where
+        F: Future<Output = Result<(), Failure>> + Send,
+    {
+        loop {
+            let settled = match step().await {
+                Ok(()) => Ok(()),
+                Err(Failure::Permanent(reason)) => Err(reason),
+                Err(Failure::Transient(error)) => {
+                    self.pause(&*error).await?;
+                    continue;
+                }
+            };
+            self.over();
+            return Ok(settled);
+        }
+    }
+
+    /// Waits for the next try.
+    ///
+    /// # Errors
+    /// The batch is let go.
+    pub(super) async fn pause(
+        &mut self,
+        error: &(dyn Error + Send + Sync + 'static),
+    ) -> Result<(), BrokerError> {
+        if self.held.is_none() {
+            let (queue, error) = (self.queue, chain(error));
+            tracing::warn!(queue, error, "a batch is held; trying until it works");
+            counter!(names::HELD, "queue" => queue.to_owned()).increment(1);
+        }
+        let held = self.held.get_or_insert_with(|| Held::begin(self.queue));
+        if held.since.elapsed() > self.limit {
+            return Err(BrokerError::HeldTooLong(self.limit));
+        }
+        let pause = sleep(held.pauses.next());
+        if self.stop.run_until_cancelled(pause).await.is_none() {
+            return Err(BrokerError::Stopped);
+        }
+        if self.acker.usable() {
+            Ok(())
+        } else {
+            Err(BrokerError::Stale)
+        }
+    }
+
+    /// It worked.
+    pub(super) fn over(&mut self) {
+        if let Some(held) = self.held.take() {
+            let seconds = held.since.elapsed().as_secs_f32();
+            tracing::info!(queue = self.queue, seconds, "the held batch goes on");
+        }
+    }
+}
+
+impl Held {
+    fn begin(queue: &str) -> Self {
+        let gauge = gauge!(names::HOLDING, "queue" => queue.to_owned());
+        gauge.set(1.0);
+        Self {
+            since: Instant::now(),
+            pauses: Pauses::new(),
+            gauge,
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gauge.set(0.0);
+    }
+}

@@ -1,0 +1,186 @@
+//! What happens to one batch: decode, store, refuse, acknowledge; in this order, for a reason.
+//!
+//! Stored is committed before anything is acknowledged. A refusal is first recorded, then confirmed by the broker
+//! in the dead-letter queue, then acknowledged with its batch: a crash in between repeats a step and loses nothing.
+
+use std::{ops::Range, time::Duration};
+
+use futures_util::future::join_all;
+use lapin::{Acker, options::BasicAckOptions};
+use metrics::{counter, histogram};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::{Consumer, Failure, Refusal, bisection::Bisection, hold::Hold};
+use crate::broker::{BrokerError, Incoming, Outgoing, PublishError, Publisher, metrics as names};
+
+/// How long a dead letter may wait for its confirm before the batch counts as held.
+const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A batch on its way.
+pub(super) struct Settling<'a, C> {
+    pub(super) consumer: &'a C,
+    pub(super) dead_letters: &'a Publisher,
+    pub(super) hold: Hold<'a>,
+}
+
+/// The parsed messages with their places in the batch, and the refused ones.
+struct Sorted<M> {
+    messages: Vec<M>,
+    places: Vec<usize>,
+    refused: Vec<(usize, String)>,
+}
+
+impl<C: Consumer> Settling<'_, C> {
+    /// Takes the deliveries of a batch to their end, and acknowledges them with `last`.
+    pub(super) async fn settle(
+        mut self,
+        deliveries: &[Incoming],
+        last: &Acker,
+    ) -> Result<(), BrokerError> {
+        let sorted = self.sort(deliveries);
+        let refused = self.store(sorted).await?;
+        let refusals: Vec<_> = refused
+            .into_iter()
+            .map(|(place, reason)| Refusal::new(deliveries[place].clone(), &reason))
+            .collect();
+        self.refuse(&refusals).await?;
+        acknowledge(last).await?;
+        self.count(deliveries, refusals.len());
+        Ok(())
+    }
+
+    fn sort(&self, deliveries: &[Incoming]) -> Sorted<C::Message> {
+        let mut sorted = Sorted {
+            messages: Vec::with_capacity(deliveries.len()),
+            places: Vec::with_capacity(deliveries.len()),
+            refused: Vec::new(),
+        };
+        for (place, delivery) in deliveries.iter().enumerate() {
+            match self.consumer.decode(delivery) {
+                Ok(message) => {
+                    sorted.messages.push(message);
+                    sorted.places.push(place);
+                }
+                Err(reason) => sorted.refused.push((place, reason)),
+            }
+        }
+        sorted
+    }
+
+    /// Stores what can be stored; returns all that is refused, in the order of delivery.
+    async fn store(
+        &mut self,
+        sorted: Sorted<C::Message>,
+    ) -> Result<Vec<(usize, String)>, BrokerError> {
+        let Sorted {
+            messages,
+            places,
+            mut refused,
+        } = sorted;
+        let consumer = self.consumer;
+        let step = |part: Range<usize>| timed(consumer, &messages[part]);
+        let bad = divide(&mut self.hold, messages.len(), step).await?;
+        refused.extend(bad.into_iter().map(|(at, reason)| (places[at], reason)));
+        refused.sort_by_key(|(place, _)| *place);
+        Ok(refused)
+    }
+
+    async fn refuse(&mut self, refusals: &[Refusal]) -> Result<(), BrokerError> {
+        let consumer = self.consumer;
+        let record = |part: Range<usize>| consumer.refused(&refusals[part]);
+        for (at, error) in divide(&mut self.hold, refusals.len(), record).await? {
+            let id = &refusals[at].message.message_id;
+            tracing::warn!(
+                ?id,
+                error,
+                "a refusal could not be recorded; its dead letter tells the reason"
+            );
+        }
+        for refusal in refusals {
+            let (id, reason) = (&refusal.message.message_id, &refusal.reason);
+            tracing::warn!(queue = consumer.queue(), ?id, reason, "refused a message");
+        }
+        self.bury(refusals).await
+    }
+
+    /// Returns when the broker has confirmed every dead letter.
+    async fn bury(&mut self, refusals: &[Refusal]) -> Result<(), BrokerError> {
+        let (source, at) = (self.consumer.queue(), OffsetDateTime::now_utc());
+        let letters = refusals
+            .iter()
+            .map(|refusal| refusal.dead_letter(source, at));
+        let mut letters: Vec<_> = letters.collect();
+        while !letters.is_empty() {
+            let sends = letters
+                .into_iter()
+                .map(|letter| send(self.dead_letters, letter));
+            let failed: Vec<_> = join_all(sends).await.into_iter().flatten().collect();
+            if let Some((_, error)) = failed.first() {
+                self.hold.pause(error).await?;
+            }
+            letters = failed.into_iter().map(|(letter, _)| letter).collect();
+        }
+        self.hold.over();
+        Ok(())
+    }
+
+    fn count(&self, deliveries: &[Incoming], refused: usize) {
+        let queue = || self.consumer.queue().to_owned();
+        let redelivered = deliveries
+            .iter()
+            .filter(|delivery| delivery.redelivered)
+            .count();
+        for (name, amount) in [
+            (names::CONSUMED, deliveries.len() - refused),
+            (names::REFUSED, refused),
+            (names::REDELIVERED, redelivered),
+            (names::BATCHES, 1),
+        ] {
+            counter!(name, "queue" => queue()).increment(amount as u64);
+        }
+    }
+}
+
+/// One try to store, with its time.
+async fn timed<C: Consumer>(consumer: &C, messages: &[C::Message]) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let result = consumer.store(messages).await;
+    histogram!(names::STORE_SECONDS, "queue" => consumer.queue().to_owned())
+        .record(begin.elapsed());
+    result
+}
+
+/// Runs `step` over all of `0..len`, halving what fails for good; returns the single places that did.
+async fn divide<F>(
+    hold: &mut Hold<'_>,
+    len: usize,
+    step: impl Fn(Range<usize>) -> F,
+) -> Result<Vec<(usize, String)>, BrokerError>
+where
+    F: Future<Output = Result<(), Failure>> + Send,
+{
+    let mut bisection = Bisection::new(len);
+    while let Some(part) = bisection.next() {
+        if let Err(reason) = hold.through(|| step(part.clone())).await? {
+            bisection.failed(part, reason);
+        }
+    }
+    Ok(bisection.into_refused())
+}
+
+/// Gives the letter back when it was not confirmed.
+async fn send(publisher: &Publisher, letter: Outgoing) -> Option<(Outgoing, PublishError)> {
+    let result = publisher.publish(letter.clone(), CONFIRM_DEADLINE).await;
+    result.err().map(|error| (letter, error))
+}
+
+/// One acknowledgement for the whole batch, through its last delivery.
+async fn acknowledge(last: &Acker) -> Result<(), BrokerError> {
+    let options = BasicAckOptions { multiple: true };
+    if last.ack(options).await? {
+        Ok(())
+    } else {
+        Err(BrokerError::Stale)
+    }
+}

@@ -1,0 +1,94 @@
+//! What can go wrong with the broker, told apart only where somebody acts differently.
+
+use std::time::Duration;
+
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPSoftError},
+};
+
+/// Why a connection could not be made or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Nobody answers there, or not in time.
+    #[error("the broker at {address} does not answer")]
+    Unreachable {
+        /// `host:port`.
+        address: String,
+        /// Absent when it was a timeout.
+        source: Option<lapin::Error>,
+    },
+    /// Wrong user, password or virtual host, or no permission.
+    #[error("the broker refuses us")]
+    Refused(#[source] lapin::Error),
+    /// The queue exists with other arguments than ours; an operator has to delete it or move its messages.
+    #[error("queue {queue} exists with other arguments than durable and x-queue-type=quorum")]
+    Mismatch {
+        /// Its name.
+        queue: String,
+        /// The broker's words.
+        source: lapin::Error,
+    },
+    /// A queue cannot have this name.
+    #[error("a queue's name has at most 255 bytes, not {}", .0.len())]
+    Name(String),
+    /// The connection or a channel of it ended.
+    #[error("the connection was lost")]
+    Lost(#[source] lapin::Error),
+    /// The consumer was cancelled by the broker, for instance because its queue was deleted.
+    #[error("the broker cancelled the consumer")]
+    Cancelled,
+    /// The broker did not take a message: returned as unroutable, or refused.
+    #[error("the broker did not take a message: {0}")]
+    NotTaken(String),
+    /// No answer in time on an open connection.
+    #[error("no {what} within {limit:?}")]
+    Silent {
+        /// What was awaited.
+        what: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// Deliveries can no longer be acknowledged; the broker delivers them again.
+    #[error("the deliveries in hand belong to a channel that is gone")]
+    Stale,
+    /// A batch was held as long as the broker allows; its messages go back to the queue.
+    #[error("a batch was held for {0:?} and is let go")]
+    HeldTooLong(Duration),
+    /// We were asked to stop while a batch was held; its messages go back to the queue.
+    #[error("stopped while a batch was held")]
+    Stopped,
+}
+
+impl From<lapin::Error> for BrokerError {
+    fn from(error: lapin::Error) -> Self {
+        if is_refusal(&error) {
+            Self::Refused(error)
+        } else {
+            Self::Lost(error)
+        }
+    }
+}
+
+/// 403 ACCESS_REFUSED and 530 NOT_ALLOWED (no such virtual host): an operator has to act.
+fn is_refusal(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+            | AMQPErrorKind::Hard(lapin::protocol::AMQPHardError::NOTALLOWED)
+    )
+}
+
+/// 406 PRECONDITION_FAILED: the queue exists with other arguments.
+pub(super) fn is_mismatch(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)
+    )
+}

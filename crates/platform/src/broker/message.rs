@@ -1,0 +1,157 @@
+//! What goes out and what comes in, without a type of the client library.
+//!
+//! Whatever came from outside is bounded here: short strings of AMQP hold 255 bytes and panic above, and a header
+//! table must fit into one frame.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use lapin::{
+    BasicProperties,
+    message::Delivery,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use uuid::Uuid;
+
+/// The longest header value that is sent, in bytes; the rest is cut off.
+const HEADER_MAX: usize = 1024;
+
+/// Delivery mode 2: the queue keeps it on disk.
+const PERSISTENT: u8 = 2;
+
+/// A message to publish: persistent JSON with an id and a few text headers.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub(super) queue: String,
+    pub(super) body: Bytes,
+    message_id: Option<ShortString>,
+    headers: FieldTable,
+}
+
+impl Outgoing {
+    /// A message for `queue`. The id is its identity for ever: sent twice under one id, it counts once.
+    pub fn new(queue: impl Into<String>, id: Uuid, body: impl Into<Bytes>) -> Self {
+        Self::with_raw_id(queue.into(), Some(&id.to_string()), body.into())
+    }
+
+    /// Passes on an id as it came, which may be none or anything up to 255 bytes.
+    pub(super) fn with_raw_id(queue: String, message_id: Option<&str>, body: Bytes) -> Self {
+        Self {
+            queue,
+            body,
+            message_id: message_id.and_then(|id| ShortString::try_new(id).ok()),
+            headers: FieldTable::default(),
+        }
+    }
+
+    /// Adds a text header; a value above 1 KiB is cut.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        let value = &value[..value.floor_char_boundary(HEADER_MAX)];
+        self.headers
+            .insert(name.into(), AMQPValue::LongString(value.into()));
+        self
+    }
+
+    /// Bytes that it holds in memory while it waits.
+    pub(super) fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    pub(super) fn properties(&self) -> BasicProperties {
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type("application/json".into())
+            .with_headers(self.headers.clone());
+        match &self.message_id {
+            Some(id) => properties.with_message_id(id.clone()),
+            None => properties,
+        }
+    }
+}
+
+/// A delivered message. Anybody may have sent it: nothing in it is known to be well-formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// As the sender gave it: perhaps none, perhaps not a uuid, up to 255 bytes.
+    pub message_id: Option<String>,
+    /// The body as it was sent.
+    pub body: Bytes,
+    /// Whether the broker has delivered it before.
+    pub redelivered: bool,
+    headers: BTreeMap<String, String>,
+}
+
+impl Incoming {
+    /// A message as tests of a consumer need it.
+    pub fn new(message_id: Option<&str>, body: impl Into<Bytes>) -> Self {
+        Self {
+            message_id: message_id.map(Into::into),
+            body: body.into(),
+            redelivered: false,
+            headers: BTreeMap::new(),
+        }
+    }
+
+    /// The id, when it is a uuid.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        self.message_id.as_deref()?.parse().ok()
+    }
+
+    /// A text header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+impl From<Delivery> for Incoming {
+    fn from(delivery: Delivery) -> Self {
+        let headers = delivery.properties.headers().as_ref();
+        Self {
+            message_id: delivery
+                .properties
+                .message_id()
+                .as_ref()
+                .map(ToString::to_string),
+            headers: headers.map(text_headers).unwrap_or_default(),
+            redelivered: delivery.redelivered,
+            body: delivery.data.into(),
+        }
+    }
+}
+
+/// The headers whose values are UTF-8 text.
+fn text_headers(table: &FieldTable) -> BTreeMap<String, String> {
+    let text = |(name, value): (&ShortString, &AMQPValue)| match value {
+        AMQPValue::LongString(value) => {
+            let value = std::str::from_utf8(value.as_bytes()).ok()?;
+            Some((name.to_string(), value.to_owned()))
+        }
+        AMQPValue::ShortString(value) => Some((name.to_string(), value.to_string())),
+        _ => None,
+    };
+    table.inner().iter().filter_map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_cut_between_characters() {
+        let long = "é".repeat(HEADER_MAX);
+        let message =
+            Outgoing::new("q", Uuid::nil(), "").with_header("x-reason", &format!("a{long}"));
+        let headers = text_headers(&message.headers);
+        assert_eq!(headers["x-reason"].len(), HEADER_MAX - 1);
+    }
+
+    #[test]
+    fn an_id_that_does_not_fit_is_left_out_and_does_not_panic() {
+        let id = "x".repeat(256);
+        let message = Outgoing::with_raw_id("q".into(), Some(&id), Bytes::new());
+        assert_eq!(message.properties().message_id(), &None);
+    }
+}

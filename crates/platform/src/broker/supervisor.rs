@@ -1,0 +1,163 @@
+//! What supervised connections share: state for health, one log line per outage, the pauses between tries.
+//!
+//! A *generation* is a connection with its channels, declarations and modes. Anything odd ends it, and the next is
+//! built after a jittered pause. An outage is told once when it begins and once when it is over; the
+//! tries between are at debug level. If the reason changes (first nobody answers, then the password is
+//! wrong), that is told too.
+
+use std::{
+    mem::Discriminant,
+    time::{Duration, Instant},
+};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use metrics::{counter, gauge};
+use tokio::sync::watch;
+
+use super::{BrokerError, BrokerState, metrics as names};
+
+/// The pause grows from here ...
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// ... to here, and jitter adds up to as much again: a broker that is back is seen well within a second.
+const PAUSE_MAX: Duration = Duration::from_millis(400);
+
+/// When only an operator can help, asking more often helps nobody.
+const PAUSE_FOR_OPERATOR: Duration = Duration::from_secs(5);
+
+/// Growing, jittered pauses, without end.
+pub(super) struct Pauses(ExponentialBackoff);
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(PAUSE_MIN)
+            .with_max_delay(PAUSE_MAX)
+            .with_jitter()
+            .without_max_times();
+        Self(pauses.build())
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        self.0.next().unwrap_or(PAUSE_MAX)
+    }
+
+    /// The pause after a generation that ended with `error`.
+    pub(super) fn after(&mut self, error: &BrokerError) -> Duration {
+        match error {
+            BrokerError::Mismatch { .. } | BrokerError::Refused(_) => PAUSE_FOR_OPERATOR,
+            _ => self.next(),
+        }
+    }
+}
+
+/// The state of one supervised connection, and the only place that tells of its changes.
+pub(super) struct Status {
+    role: &'static str,
+    state: watch::Sender<BrokerState>,
+    outage: Option<Outage>,
+}
+
+struct Outage {
+    since: Instant,
+    reason: Discriminant<BrokerError>,
+}
+
+impl Status {
+    pub(super) fn new(role: &'static str) -> Self {
+        let status = Self {
+            role,
+            state: watch::Sender::new(BrokerState::Disconnected),
+            outage: None,
+        };
+        status.set(BrokerState::Disconnected);
+        status
+    }
+
+    pub(super) fn role(&self) -> &'static str {
+        self.role
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<BrokerState> {
+        self.state.subscribe()
+    }
+
+    /// A generation is usable.
+    pub(super) fn up(&mut self) {
+        counter!(names::GENERATIONS, "role" => self.role).increment(1);
+        self.set(BrokerState::Connected);
+        match self.outage.take() {
+            Some(outage) => {
+                let seconds = outage.since.elapsed().as_secs_f32();
+                tracing::info!(role = self.role, seconds, "the broker is back");
+            }
+            None => tracing::info!(role = self.role, "connected to the broker"),
+        }
+    }
+
+    /// A generation ended, or could not begin; tells whether it had been usable.
+    pub(super) fn down(&mut self, error: &BrokerError) -> bool {
+        let was_up = *self.state.borrow() != BrokerState::Disconnected;
+        self.set(BrokerState::Disconnected);
+        let reason = std::mem::discriminant(error);
+        let known = self
+            .outage
+            .as_ref()
+            .is_some_and(|outage| outage.reason == reason);
+        if known {
+            tracing::debug!(role = self.role, error = chain(error), "still no broker");
+        } else {
+            tracing::warn!(
+                role = self.role,
+                error = chain(error),
+                "no broker; trying until it is back"
+            );
+        }
+        let since = self
+            .outage
+            .as_ref()
+            .map_or_else(Instant::now, |outage| outage.since);
+        self.outage = Some(Outage { since, reason });
+        was_up
+    }
+
+    /// The broker announced an alarm, or its end.
+    pub(super) fn blocked(&self, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            tracing::warn!(
+                role = self.role,
+                reason,
+                "the broker takes no messages for now"
+            );
+            self.set(BrokerState::Blocked);
+        } else {
+            tracing::info!(role = self.role, "the broker takes messages again");
+            self.set(BrokerState::Connected);
+        }
+    }
+
+    fn set(&self, state: BrokerState) {
+        let usable = if state == BrokerState::Connected {
+            1.0
+        } else {
+            0.0
+        };
+        gauge!(names::CONNECTED, "role" => self.role).set(usable);
+        self.state.send_replace(state);
+    }
+}
+
+impl Drop for Status {
+    /// However its task ended, health must not go on saying that all is well.
+    fn drop(&mut self) {
+        self.set(BrokerState::Disconnected);
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,47 @@
+//! The one declaration of a queue: durable, `x-queue-type: quorum`, and nothing else.
+//!
+//! Redeclaring with other arguments is refused by the broker (406) for ever, so limits and the like belong in
+//! policies. A quorum queue has synced a message to its disk before it confirms it.
+
+use lapin::{
+    Channel,
+    options::QueueDeclareOptions,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+
+use super::error::{BrokerError, is_mismatch};
+
+/// Where the messages of `queue` wait that could not be processed.
+#[must_use]
+pub fn dead_letter_queue(queue: &str) -> String {
+    format!("{queue}.dead")
+}
+
+/// A queue's name as AMQP carries it: at most 255 bytes.
+pub(super) fn name(queue: &str) -> Result<ShortString, BrokerError> {
+    ShortString::try_new(queue).map_err(|_| BrokerError::Name(queue.to_owned()))
+}
+
+/// Declares `queue`, or checks that it is as we want it; returns how many messages are ready in it.
+pub(super) async fn declare(channel: &Channel, queue: &ShortString) -> Result<u32, BrokerError> {
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let mut arguments = FieldTable::default();
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    match channel
+        .queue_declare(queue.clone(), options, arguments)
+        .await
+    {
+        Ok(declared) => Ok(declared.message_count()),
+        Err(source) if is_mismatch(&source) => Err(BrokerError::Mismatch {
+            queue: queue.to_string(),
+            source,
+        }),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,269 @@
+//! A RabbitMQ virtual host of its own for each test, dropped when the test ends.
+//!
+//! The broker is the one that `TEST_RABBITMQ_URL` (AMQP) and `TEST_RABBITMQ_API` (its management plugin) name;
+//! `scripts/test` starts it. No broker is a failing test. Everything here goes through the management API: it
+//! shares no code with what is tested.
+
+use std::{env, thread};
+
+use reqwest::{Client, Method, StatusCode, Url};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A virtual host that nobody else uses.
+#[derive(Debug)]
+pub struct TestBroker {
+    /// Host of the broker.
+    pub host: String,
+    /// Its AMQP port.
+    pub port: u16,
+    /// Name of the virtual host.
+    pub vhost: String,
+    /// A user who may do everything in it.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+    api: Api,
+}
+
+/// A message as the management API shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The body, as text.
+    pub body: String,
+    /// Whether it had been delivered before.
+    pub redelivered: bool,
+    /// AMQP properties: `message_id`, `delivery_mode`, `headers` and so on.
+    pub properties: Value,
+}
+
+impl Message {
+    /// The message id, or nothing.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.properties["message_id"].as_str()
+    }
+
+    /// A text header, or nothing.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.properties["headers"][name].as_str()
+    }
+}
+
+impl TestBroker {
+    /// Creates an empty virtual host.
+    ///
+    /// # Panics
+    /// When the variables are not set or the broker does not answer.
+    pub async fn create() -> Self {
+        let amqp = url("TEST_RABBITMQ_URL");
+        let api = Api {
+            base: url("TEST_RABBITMQ_API"),
+        };
+        let broker = Self {
+            host: amqp.host_str().unwrap_or("127.0.0.1").to_owned(),
+            port: amqp.port().unwrap_or(5672),
+            vhost: format!("test_{}", Uuid::new_v4().simple()),
+            user: amqp.username().to_owned(),
+            password: amqp.password().unwrap_or_default().to_owned(),
+            api,
+        };
+        broker.put(&["vhosts", &broker.vhost], json!({})).await;
+        broker.allow(&broker.user, ".*", ".*", ".*").await;
+        broker
+    }
+
+    /// Creates a user with the same name and password and these permissions (regular expressions) in this virtual host.
+    ///
+    /// Users belong to the whole broker; the name gets the virtual host's as a prefix, and is returned.
+    pub async fn add_user(&self, name: &str, configure: &str, write: &str, read: &str) -> String {
+        let name = format!("{}_{name}", self.vhost);
+        let user = json!({ "password": name, "tags": "" });
+        self.put(&["users", &name], user).await;
+        self.allow(&name, configure, write, read).await;
+        name
+    }
+
+    /// Publishes to `queue`; tells whether it was routed. `properties` are AMQP's, as the management API writes them.
+    pub async fn publish(&self, queue: &str, properties: Value, body: &str) -> bool {
+        let message = json!({ "routing_key": queue, "properties": properties, "payload": body, "payload_encoding": "string" });
+        let path = ["exchanges", &self.vhost, "amq.default", "publish"];
+        let (_, answer) = self.api.call(Method::POST, &path, Some(message)).await;
+        answer["routed"] == true
+    }
+
+    /// Takes all ready messages out of `queue`, in order.
+    pub async fn drain(&self, queue: &str) -> Vec<Message> {
+        self.get(queue, "ack_requeue_false").await
+    }
+
+    /// Reads all ready messages of `queue` and puts them back; that marks them as redelivered.
+    pub async fn peek(&self, queue: &str) -> Vec<Message> {
+        self.get(queue, "ack_requeue_true").await
+    }
+
+    /// Declares `queue` with these arguments (`{}` for a classic queue).
+    pub async fn declare_queue(&self, queue: &str, arguments: Value) {
+        let declaration = json!({ "durable": true, "arguments": arguments });
+        self.put(&["queues", &self.vhost, queue], declaration).await;
+    }
+
+    /// What the broker knows of `queue`; null when it does not exist. Its counters lag by up to 5 seconds.
+    pub async fn queue(&self, queue: &str) -> Value {
+        let path = ["queues", &self.vhost, queue];
+        match self.api.call(Method::GET, &path, None).await {
+            (StatusCode::NOT_FOUND, _) => Value::Null,
+            (_, queue) => queue,
+        }
+    }
+
+    /// Deletes `queue` with all that is in it.
+    pub async fn delete_queue(&self, queue: &str) {
+        let path = ["queues", &self.vhost, queue];
+        self.api.call(Method::DELETE, &path, None).await;
+    }
+
+    /// The names that the open connections of this virtual host gave themselves.
+    pub async fn connections(&self) -> Vec<String> {
+        let named = |connection: &Value| {
+            connection["client_properties"]["connection_name"]
+                .as_str()
+                .map(Into::into)
+        };
+        self.open_connections()
+            .await
+            .iter()
+            .filter_map(named)
+            .collect()
+    }
+
+    /// Closes every connection of this virtual host, as an operator would; tells how many.
+    pub async fn close_connections(&self) -> usize {
+        let open = self.open_connections().await;
+        for connection in &open {
+            let name = connection["name"]
+                .as_str()
+                .expect("a connection has a name");
+            self.api
+                .call(Method::DELETE, &["connections", name], None)
+                .await;
+        }
+        open.len()
+    }
+
+    async fn open_connections(&self) -> Vec<Value> {
+        let path = ["vhosts", &self.vhost, "connections"];
+        let (_, connections) = self.api.call(Method::GET, &path, None).await;
+        connections.as_array().cloned().unwrap_or_default()
+    }
+
+    async fn get(&self, queue: &str, mode: &str) -> Vec<Message> {
+        let wanted = json!({ "count": 1_000_000, "ackmode": mode, "encoding": "auto" });
+        let path = ["queues", &self.vhost, queue, "get"];
+        let (_, messages) = self.api.call(Method::POST, &path, Some(wanted)).await;
+        messages
+            .as_array()
+            .expect("a list of messages")
+            .iter()
+            .map(Message::from)
+            .collect()
+    }
+
+    async fn allow(&self, user: &str, configure: &str, write: &str, read: &str) {
+        let rights = json!({ "configure": configure, "write": write, "read": read });
+        self.put(&["permissions", &self.vhost, user], rights).await;
+    }
+
+    async fn put(&self, path: &[&str], body: Value) {
+        self.api.call(Method::PUT, path, Some(body)).await;
+    }
+}
+
+impl From<&Value> for Message {
+    fn from(message: &Value) -> Self {
+        Self {
+            body: message["payload"].as_str().unwrap_or_default().to_owned(),
+            redelivered: message["redelivered"] == true,
+            properties: message["properties"].clone(),
+        }
+    }
+}
+
+/// The management API.
+#[derive(Debug, Clone)]
+struct Api {
+    base: Url,
+}
+
+impl Api {
+    /// Panics unless the answer is a success or 404.
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let mut url = self.base.clone();
+        // Segment by segment: names may hold any character.
+        url.path_segments_mut()
+            .expect("an HTTP URL")
+            .clear()
+            .push("api")
+            .extend(path);
+        let client = Client::builder()
+            .no_proxy()
+            .build()
+            .expect("an HTTP client");
+        let mut request = client.request(method, url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request
+            .send()
+            .await
+            .expect("RabbitMQ answers at TEST_RABBITMQ_API");
+        let status = answer.status();
+        let body = answer.bytes().await.expect("a whole answer");
+        assert!(
+            status.is_success() || status == StatusCode::NOT_FOUND,
+            "{path:?}: {status} {}",
+            String::from_utf8_lossy(&body)
+        );
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+}
+
+fn url(variable: &str) -> Url {
+    let value =
+        env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run scripts/test"));
+    Url::parse(&value).unwrap_or_else(|error| panic!("{variable} is no URL: {error}"))
+}
+
+/// Dropped from a thread with a runtime of its own: the test's may be gone already.
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        let (api, vhost) = (self.api.clone(), self.vhost.clone());
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.expect("a runtime").block_on(remove(&api, &vhost));
+        });
+        // What stays behind goes with its broker; a panic here would hide why the test failed.
+        let _ = dropping.join();
+    }
+}
+
+async fn remove(api: &Api, vhost: &str) {
+    let (_, users) = api.call(Method::GET, &["users"], None).await;
+    let names = users
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|user| user["name"].as_str());
+    for name in names.filter(|name| name.starts_with(vhost)) {
+        api.call(Method::DELETE, &["users", name], None).await;
+    }
+    api.call(Method::DELETE, &["vhosts", vhost], None).await;
+}
