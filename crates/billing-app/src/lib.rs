@@ -71,7 +71,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App {
         database: Database::new(&settings, POOL_SIZE),
     };
-    let consuming = payments::consume(&app, &config.broker(), &runtime);
+    let consuming = payments::consume(
+        app.database.clone(),
+        &config.broker(),
+        &runtime.intake,
+        &runtime.output,
+    );
     let database = app.database.clone();
     let health = Health::default()
         .with("database", move || {

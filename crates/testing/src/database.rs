@@ -94,6 +94,18 @@ impl TestDatabase {
         row.expect("one value").to_owned()
     }
 
+    /// Runs statements beside the database: what closes or opens it, for one.
+    ///
+    /// # Panics
+    /// When the server refuses them.
+    pub async fn at_the_server(&self, sql: &str) {
+        connect(&self.server)
+            .await
+            .batch_execute(sql)
+            .await
+            .expect("the statements run");
+    }
+
     async fn connect(&self) -> Client {
         connect(self.server.clone().dbname(&self.name)).await
     }

@@ -16,9 +16,9 @@ use super::model::{self, Received};
 const FOREIGN_IDS: Uuid = Uuid::from_u128(0x6f0c_3a52_95a1_4c5e_9d42_0d4b_7e1f_8a37);
 
 /// Records payments.
-pub struct PaymentConsumer {
+pub(super) struct PaymentConsumer {
     /// Where they are kept.
-    pub database: Database,
+    pub(super) database: Database,
 }
 
 impl Consumer for PaymentConsumer {

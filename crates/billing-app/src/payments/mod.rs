@@ -12,14 +12,15 @@ mod model;
 use messages::payments::DEAD_LETTER_QUEUE;
 use platform::{
     broker::{self, BrokerState, Publisher},
-    runtime::Runtime,
+    database::Database,
+    runtime::Tasks,
 };
 use tokio::sync::watch;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;
 
-pub use consumer::PaymentConsumer;
+use consumer::PaymentConsumer;
 
 /// The routes under `/api/billing` that read.
 pub fn router() -> OpenApiRouter<App> {
@@ -29,21 +30,21 @@ pub fn router() -> OpenApiRouter<App> {
 }
 
 /// Starts to record what is on `billing_queue`; the receiver tells whether the broker can be used.
+///
+/// Consuming is one of `intake`; what it cannot process it publishes as one of `output`, which must end later.
 pub fn consume(
-    app: &App,
+    database: Database,
     settings: &broker::Settings,
-    runtime: &Runtime,
+    intake: &Tasks,
+    output: &Tasks,
 ) -> watch::Receiver<BrokerState> {
-    let dead_letters = Publisher::start(settings.clone(), &[DEAD_LETTER_QUEUE], &runtime.output);
-    let consumer = PaymentConsumer {
-        database: app.database.clone(),
-    };
+    let dead_letters = Publisher::start(settings.clone(), &[DEAD_LETTER_QUEUE], output);
     let limits = broker::consumer::Limits::default();
     broker::consumer::start(
-        consumer,
+        PaymentConsumer { database },
         settings.clone(),
         dead_letters,
         limits,
-        &runtime.intake,
+        intake,
     )
 }

@@ -20,11 +20,11 @@ const RECORD_LIMIT: Duration = Duration::from_secs(4);
 
 /// A payment as it came from the queue.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub(super) struct Received {
     /// The id of the message: one id, one row.
-    pub id: Uuid,
+    pub(super) id: Uuid,
     /// What is paid.
-    pub payment: Payment,
+    pub(super) payment: Payment,
 }
 
 /// A recorded payment.

@@ -1,0 +1,13 @@
+//! The billing on a real broker and a real database. One module per promise.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod crash;
+mod dead_letters;
+mod helpers;
+mod openapi;
+mod outages;
+mod reads;
+mod recording;
+mod refusals;
+mod relay;
