@@ -1,0 +1,214 @@
+//! One OpenAPI 3.1 document of all routes, and Swagger UI over it.
+//!
+//! The document is merged from the committed documents of the services, so it is complete while they are down; who
+//! may call an operation comes from [`TABLE`], so that it cannot differ from what is enforced. Nothing is loaded from
+//! another host.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::Path,
+    http::{Uri, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use platform::problem::Problem;
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::Config;
+
+use crate::{TABLE, auth::Access, publish};
+
+/// Where the document is.
+const DOCUMENT: &str = "/api-docs/openapi.json";
+
+/// The committed documents, in the order of the page.
+const PARTS: [&str; 3] = [
+    include_str!("../../inventory-app/openapi.json"),
+    include_str!("../openapi.json"),
+    include_str!("../../billing-app/openapi.json"),
+];
+
+/// The name of the security scheme.
+const OPERATOR: &str = "operator";
+
+/// What the gateway answers itself.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "crud-master gateway", description = "What the gateway answers itself."),
+    paths(publish::accept),
+    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
+)]
+struct Own;
+
+/// `/docs` and what belongs to it. `open`: there is no operator's token, so nothing needs it.
+pub fn router(open: bool) -> Router {
+    let document = Bytes::from(merged(open).to_string());
+    let config = Arc::new(
+        Config::from(DOCUMENT)
+            .try_it_out_enabled(true)
+            .display_request_duration(true),
+    );
+    let page = Bytes::from(page());
+    let to_docs = || get(async || Redirect::temporary("/docs"));
+    Router::new()
+        .route("/", to_docs())
+        .route("/swagger-ui", to_docs())
+        .route("/ui", to_docs())
+        .route(
+            DOCUMENT,
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], document)),
+        )
+        .route(
+            "/docs",
+            get(async move || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page)),
+        )
+        .route(
+            "/docs/{*file}",
+            get(async move |Path(file): Path<String>, uri: Uri| asset(&file, &uri, config)),
+        )
+}
+
+/// Prints the gateway's own document.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+#[expect(
+    clippy::print_stdout,
+    reason = "the document is what the command is for"
+)]
+pub fn print_own() -> anyhow::Result<()> {
+    println!("{}", own().to_pretty_json()?);
+    Ok(())
+}
+
+/// The gateway's own document, as it is committed.
+#[must_use]
+pub fn own() -> utoipa::openapi::OpenApi {
+    platform::openapi::complete(Own::openapi())
+}
+
+/// The page names its files relative to `/docs/`; here they are found from `/docs` too.
+fn page() -> String {
+    let page = utoipa_swagger_ui::serve("index.html", Arc::new(Config::from(DOCUMENT)));
+    let bytes = page
+        .ok()
+        .flatten()
+        .map(|file| file.bytes)
+        .unwrap_or_default();
+    String::from_utf8_lossy(&bytes)
+        .replace("=\"./", "=\"/docs/")
+        .replace("=\"index.css\"", "=\"/docs/index.css\"")
+        .replace("Swagger UI</title>", "crud-master API</title>")
+}
+
+fn asset(file: &str, uri: &Uri, config: Arc<Config<'static>>) -> Result<Response, Problem> {
+    match utoipa_swagger_ui::serve(file, config) {
+        Ok(Some(file)) => {
+            Ok(([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response())
+        }
+        Ok(None) | Err(_) => Err(Problem::not_found(format!("there is no {}", uri.path()))),
+    }
+}
+
+/// The document of all routes.
+#[must_use]
+pub fn merged(open: bool) -> Value {
+    let mut whole = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "crud-master",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Movies and payments, through one gateway. Errors are `application/problem+json` (RFC 9457).",
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [],
+        "paths": {},
+        "components": { "schemas": {}, "securitySchemes": { OPERATOR: {
+            "type": "http", "scheme": "bearer", "description": "The token in `OPERATOR_TOKEN`; the bare token is accepted too.",
+        }}},
+    });
+    for part in PARTS {
+        // A committed file that is not JSON shows as a gap, and in the test that compares it with the table.
+        let part: Value = serde_json::from_str(part).unwrap_or_default();
+        merge(&mut whole, &part);
+    }
+    secure(&mut whole, open);
+    whole
+}
+
+fn merge(whole: &mut Value, part: &Value) {
+    for (path, item) in members(&part["paths"]) {
+        for (method, operation) in members(item) {
+            whole["paths"][path][method] = described(operation);
+        }
+    }
+    for (name, schema) in members(&part["components"]["schemas"]) {
+        whole["components"]["schemas"][name] = schema.clone();
+    }
+    if let (Some(tags), Some(more)) = (whole["tags"].as_array_mut(), part["tags"].as_array()) {
+        let new = more
+            .iter()
+            .filter(|tag| !tags.iter().any(|known| known["name"] == tag["name"]));
+        let new: Vec<_> = new.cloned().collect();
+        tags.extend(new);
+    }
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// The operation with an id that no other service has, and with what every error carries.
+fn described(operation: &Value) -> Value {
+    let mut operation = operation.clone();
+    if let (Some(tag), Some(id)) = (
+        operation["tags"][0].as_str(),
+        operation["operationId"].as_str(),
+    ) {
+        operation["operationId"] = format!("{tag}_{id}").into();
+    }
+    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+        if let Some((name, text, example)) = header_of(status) {
+            response["headers"][name] =
+                json!({ "description": text, "schema": { "type": "string", "example": example } });
+        }
+        if status.starts_with(['4', '5']) && response["content"].is_null() {
+            let said = response["description"].as_str().unwrap_or_default();
+            let problem = platform::openapi::problem(status, said);
+            response["content"] = serde_json::to_value(problem)
+                .map(|problem| problem["content"].clone())
+                .unwrap_or_default();
+        }
+    }
+    operation
+}
+
+fn header_of(status: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    match status {
+        "401" => Some(("WWW-Authenticate", "How to say who calls", "Bearer")),
+        "405" => Some(("Allow", "The methods that are taken", "GET,HEAD")),
+        "503" => Some(("Retry-After", "When to try again, in seconds", "1")),
+        _ => None,
+    }
+}
+
+fn secure(whole: &mut Value, open: bool) {
+    for operation in TABLE
+        .iter()
+        .filter(|operation| operation.access == Access::Operator)
+    {
+        let method = operation.method.as_str().to_ascii_lowercase();
+        let documented = &mut whole["paths"][operation.path][method];
+        if documented.is_object() {
+            documented["security"] = if open {
+                json!([{}, { OPERATOR: [] }])
+            } else {
+                json!([{ OPERATOR: [] }])
+            };
+        }
+    }
+}
