@@ -4,7 +4,7 @@
 //! `scripts/test` starts it. No broker is a failing test. Everything here goes through the management API: it
 //! shares no code with what is tested.
 
-use std::{env, thread};
+use std::{collections::HashSet, env, sync::Mutex, thread, time::Duration};
 
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ pub struct TestBroker {
     pub user: String,
     /// The user's password.
     pub password: String,
+    closed: Mutex<HashSet<String>>,
     api: Api,
 }
 
@@ -67,6 +68,7 @@ impl TestBroker {
             vhost: format!("test_{}", Uuid::new_v4().simple()),
             user: amqp.username().to_owned(),
             password: amqp.password().unwrap_or_default().to_owned(),
+            closed: Mutex::default(),
             api,
         };
         broker.put(&["vhosts", &broker.vhost], json!({})).await;
@@ -95,10 +97,17 @@ impl TestBroker {
 
     /// Takes all ready messages out of `queue`, in order.
     pub async fn drain(&self, queue: &str) -> Vec<Message> {
-        self.get(queue, "ack_requeue_false").await
+        let mut all = Vec::new();
+        loop {
+            let part = self.get(queue, "ack_requeue_false").await;
+            if part.is_empty() {
+                return all;
+            }
+            all.extend(part);
+        }
     }
 
-    /// Reads all ready messages of `queue` and puts them back; that marks them as redelivered.
+    /// Reads the first ready messages of `queue`, at most 5,000, and puts them back; that marks them as redelivered.
     pub async fn peek(&self, queue: &str) -> Vec<Message> {
         self.get(queue, "ack_requeue_true").await
     }
@@ -124,32 +133,36 @@ impl TestBroker {
         self.api.call(Method::DELETE, &path, None).await;
     }
 
-    /// The names that the open connections of this virtual host gave themselves.
-    pub async fn connections(&self) -> Vec<String> {
-        let named = |connection: &Value| {
-            connection["client_properties"]["connection_name"]
-                .as_str()
-                .map(Into::into)
-        };
-        self.open_connections()
-            .await
-            .iter()
-            .filter_map(named)
-            .collect()
+    /// Closes every connection of this virtual host, as an operator would; tells how many.
+    ///
+    /// The management plugin learns of a connection with a delay of up to 5 seconds, so this waits for one that it has
+    /// not closed before.
+    ///
+    /// # Panics
+    /// When there is none to close.
+    pub async fn close_connections(&self) -> usize {
+        for _ in 0..80 {
+            let open = self.open_connections().await;
+            let names = open
+                .iter()
+                .filter_map(|connection| connection["name"].as_str());
+            let new: Vec<&str> = names.filter(|name| self.first_time(name)).collect();
+            for name in &new {
+                self.api
+                    .call(Method::DELETE, &["connections", name], None)
+                    .await;
+            }
+            if !new.is_empty() {
+                return new.len();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no connection to close")
     }
 
-    /// Closes every connection of this virtual host, as an operator would; tells how many.
-    pub async fn close_connections(&self) -> usize {
-        let open = self.open_connections().await;
-        for connection in &open {
-            let name = connection["name"]
-                .as_str()
-                .expect("a connection has a name");
-            self.api
-                .call(Method::DELETE, &["connections", name], None)
-                .await;
-        }
-        open.len()
+    fn first_time(&self, name: &str) -> bool {
+        let mut closed = self.closed.lock().expect("no test panicked here");
+        closed.insert(name.to_owned())
     }
 
     async fn open_connections(&self) -> Vec<Value> {
@@ -159,7 +172,7 @@ impl TestBroker {
     }
 
     async fn get(&self, queue: &str, mode: &str) -> Vec<Message> {
-        let wanted = json!({ "count": 1_000_000, "ackmode": mode, "encoding": "auto" });
+        let wanted = json!({ "count": 5_000, "ackmode": mode, "encoding": "auto" });
         let path = ["queues", &self.vhost, queue, "get"];
         let (_, messages) = self.api.call(Method::POST, &path, Some(wanted)).await;
         messages

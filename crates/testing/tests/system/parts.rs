@@ -1,0 +1,87 @@
+//! The running system: its address, its parts, its tables.
+
+use std::{
+    env,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use testing::Client;
+
+/// The longest that anything here may take; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client of the gateway.
+pub(crate) fn gateway() -> Client {
+    Client::new(format!(
+        "http://{}:{}",
+        setting("API_GATEWAY_HOST"),
+        setting("API_GATEWAY_PORT")
+    ))
+}
+
+/// `scripts/service VERB NAME`.
+pub(crate) async fn service(verb: &str, name: &str) {
+    let output = script("service", &[verb, name]).await;
+    assert!(
+        output.status.success(),
+        "scripts/service {verb} {name}: {output:?}"
+    );
+}
+
+/// Sends a signal to a part, by the pid that `scripts/up` wrote down.
+pub(crate) async fn signal(signal: &str, name: &str) {
+    let data = env::var("CRUD_MASTER_DATA").unwrap_or_else(|_| format!("{}/.data", root()));
+    let pid = std::fs::read_to_string(format!("{data}/run/{name}.pid")).unwrap();
+    let output = Command::new("kill")
+        .args([signal, pid.trim()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "kill {signal} {name}: {output:?}");
+}
+
+/// What psql prints for a query, unaligned and without headers, in the database of `inventory` or `billing`.
+pub(crate) async fn psql(database: &str, sql: &str) -> String {
+    let output = script("psql", &[database, "-XAtc", sql]).await;
+    assert!(output.status.success(), "psql {database}: {output:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+/// Asks every 10 ms until it is so; tells how long it took.
+pub(crate) async fn until(condition: impl AsyncFn() -> bool, what: &str) -> Duration {
+    let begin = Instant::now();
+    while !condition().await {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begin.elapsed()
+}
+
+/// Waits until the gateway and all behind it are ready.
+pub(crate) async fn until_all_ready() {
+    let gateway = gateway();
+    until(
+        async || gateway.get("/health/ready").await.status == 200,
+        "all parts are ready",
+    )
+    .await;
+}
+
+async fn script(name: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(format!("{}/scripts/{name}", root()));
+    command.args(args);
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}
+
+fn root() -> String {
+    setting("SYSTEM_ROOT")
+}
+
+fn setting(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/test"))
+}
