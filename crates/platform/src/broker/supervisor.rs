@@ -22,8 +22,11 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// ... to here, and jitter adds up to as much again: a broker that is back is seen well within a second.
 const PAUSE_MAX: Duration = Duration::from_millis(400);
 
+/// When we are refused, each try is a line in the broker's log; but a starting broker refuses for a moment, too.
+const PAUSE_REFUSED: Duration = Duration::from_secs(1);
+
 /// When only an operator can help, asking more often helps nobody.
-const PAUSE_FOR_OPERATOR: Duration = Duration::from_secs(5);
+const PAUSE_MISMATCH: Duration = Duration::from_secs(5);
 
 /// Growing, jittered pauses, without end.
 pub(super) struct Pauses(ExponentialBackoff);
@@ -45,7 +48,8 @@ impl Pauses {
     /// The pause after a generation that ended with `error`.
     pub(super) fn after(&mut self, error: &BrokerError) -> Duration {
         match error {
-            BrokerError::Mismatch { .. } | BrokerError::Refused(_) => PAUSE_FOR_OPERATOR,
+            BrokerError::Refused(_) => PAUSE_REFUSED,
+            BrokerError::Mismatch { .. } => PAUSE_MISMATCH,
             _ => self.next(),
         }
     }

@@ -1,0 +1,181 @@
+//! Nothing that was confirmed is lost while queues and connections vanish, and the way back is short.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use platform::{
+    broker::{BrokerState, Outgoing, Publisher},
+    runtime::Tasks,
+};
+use testing::TestBroker;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::{
+    helpers::{DEAD, PATIENCE, QUEUE, ids, publish, publisher, reach, settings},
+    relay::Relay,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unroutable_message_is_no_success_and_goes_again() {
+    let broker = TestBroker::create().await;
+    let publisher = publisher(settings(&broker), &Tasks::default()).await;
+    for _ in 0..5 {
+        broker.delete_queue(QUEUE).await;
+        let confirmed = join_all((0..40).map(|_| publish(&publisher, "{}"))).await;
+        let confirmed: BTreeSet<Uuid> = confirmed
+            .into_iter()
+            .map(|id| id.expect("healed in time"))
+            .collect();
+        let there = ids(&broker.drain(QUEUE).await);
+        assert_eq!(
+            confirmed.difference(&there).count(),
+            0,
+            "confirmed and not there"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_for_a_queue_that_stays_survives_the_loss_of_another() {
+    let broker = TestBroker::create().await;
+    let publisher = publisher(settings(&broker), &Tasks::default()).await;
+    let (running, confirmed) = (AtomicBool::new(true), Mutex::new(BTreeSet::new()));
+    let caller = async |queue: &str| {
+        while running.load(Ordering::SeqCst) {
+            let id = Uuid::now_v7();
+            let result = publisher
+                .publish(Outgoing::new(queue, id, "{}"), PATIENCE)
+                .await;
+            if result.is_ok() && queue == QUEUE {
+                confirmed.lock().unwrap().insert(id);
+            }
+        }
+    };
+    let chaos = async {
+        for _ in 0..8 {
+            sleep(Duration::from_millis(150)).await;
+            broker.delete_queue(DEAD).await;
+        }
+        running.store(false, Ordering::SeqCst);
+    };
+    let callers = join_all((0..16).map(|n| caller(if n % 2 == 0 { QUEUE } else { DEAD })));
+    tokio::join!(callers, chaos);
+    let confirmed = confirmed.into_inner().unwrap();
+    let there = ids(&broker.drain(QUEUE).await);
+    assert!(confirmed.len() > 100, "only {} confirmed", confirmed.len());
+    assert_eq!(
+        confirmed.difference(&there).count(),
+        0,
+        "of {} confirmed",
+        confirmed.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_connections_under_load_lose_nothing() {
+    let broker = TestBroker::create().await;
+    let publisher = publisher(settings(&broker), &Tasks::default()).await;
+    let (phase, confirmed) = (Mutex::new(0), Mutex::new(vec![BTreeSet::new(); 3]));
+    let caller = async || {
+        while *phase.lock().unwrap() < 3 {
+            let began = *phase.lock().unwrap();
+            sleep(Duration::from_millis(10)).await;
+            if let (Some(id), 0..3) = (publish(&publisher, "{}").await, began) {
+                confirmed.lock().unwrap()[began].insert(id);
+            }
+        }
+    };
+    let chaos = async {
+        let mut closed = 0;
+        for next in 1..=3 {
+            sleep(Duration::from_millis(400)).await;
+            closed += broker.close_connections().await;
+            *phase.lock().unwrap() = next;
+        }
+        closed
+    };
+    let (_, closed) = tokio::join!(join_all((0..16).map(|_| caller())), chaos);
+    assert!(closed >= 3, "only {closed} connections were closed");
+    let confirmed = confirmed.into_inner().unwrap();
+    assert!(
+        confirmed.iter().all(|phase| !phase.is_empty()),
+        "something is accepted in every phase"
+    );
+    let confirmed: BTreeSet<Uuid> = confirmed.into_iter().flatten().collect();
+    let there = ids(&broker.drain(QUEUE).await);
+    assert_eq!(
+        confirmed.difference(&there).count(),
+        0,
+        "of {} confirmed",
+        confirmed.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_outage_the_first_call_is_confirmed_within_a_second() {
+    let broker = TestBroker::create().await;
+    let (relay, through) = Relay::start(&settings(&broker)).await;
+    drop(relay);
+    let publisher = Publisher::start(through.clone(), &[QUEUE], &Tasks::default());
+    let abandoned = (0..3000).map(|_| {
+        let message = Outgoing::new(QUEUE, Uuid::now_v7(), "abandoned");
+        publisher.publish(message, Duration::from_secs(2))
+    });
+    assert!(join_all(abandoned).await.iter().all(Result::is_err));
+
+    let (_relay, _) = Relay::start_at(through.port, &settings(&broker)).await;
+    let begin = Instant::now();
+    let id = publish(&publisher, "alive").await.expect("a confirm");
+    assert!(
+        begin.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
+    let messages = broker.drain(QUEUE).await;
+    assert_eq!(
+        ids(&messages),
+        BTreeSet::from([id]),
+        "the abandoned are not sent"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_falls_silent_is_replaced() {
+    let broker = TestBroker::create().await;
+    let (relay, through) = Relay::start(&settings(&broker)).await;
+    let publisher = publisher(through, &Tasks::default()).await;
+    publish(&publisher, "before").await.unwrap();
+    relay.silence();
+    let begin = Instant::now();
+    let id = publish(&publisher, "during")
+        .await
+        .expect("confirmed on the next connection");
+    assert!(
+        (4..8).contains(&begin.elapsed().as_secs()),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(ids(&broker.drain(QUEUE).await).contains(&id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_publisher_notices_that_its_connection_is_gone() {
+    let broker = TestBroker::create().await;
+    let publisher = publisher(settings(&broker), &Tasks::default()).await;
+    let mut state = publisher.state();
+    state.mark_unchanged();
+    assert_eq!(broker.close_connections().await, 1);
+    tokio::time::timeout(PATIENCE, state.changed())
+        .await
+        .expect("noticed in time")
+        .unwrap();
+    reach(publisher.state(), BrokerState::Connected).await;
+}

@@ -1,0 +1,19 @@
+//! Publishing and consuming against a real RabbitMQ: what is promised holds while the broker misbehaves.
+//!
+//! Each test has a virtual host of its own. Nothing here stops the broker or raises its alarms: others test on it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod consuming;
+mod dead_letters;
+mod healing;
+mod helpers;
+mod publishing;
+mod recorder;
+mod refusing;
+mod relay;
+mod stopping;
