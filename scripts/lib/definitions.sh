@@ -33,13 +33,16 @@ json_string() { # TEXT without control characters
     printf '"%s"' "${text//\"/\\\"}"
 }
 
-# RabbitMQ's hash: base64(salt, sha256(salt, password)), with four random bytes of salt.
 password_fields() { # PASSWORD
-    local salt digest
-    salt=$(random_hex 4)
-    digest=$({ hex_bytes "$salt" && printf '%s' "$1"; } | sha256sum | cut -c1-64)
     printf '"hashing_algorithm": "rabbit_password_hashing_sha256", "password_hash": "%s"' \
-        "$(hex_bytes "$salt$digest" | base64 -w 0)"
+        "$(password_hash "$(random_hex 4)" "$1")"
+}
+
+# RabbitMQ's hash: base64(salt, sha256(salt, password)), the salt being four bytes. Nothing of it is ever an argument.
+password_hash() { # SALT_HEX PASSWORD
+    local digest
+    digest=$({ hex_bytes "$1" && printf '%s' "$2"; } | sha256sum | cut -c1-64)
+    hex_bytes "$1$digest" | base64 -w 0
 }
 
 hex_bytes() { # HEX

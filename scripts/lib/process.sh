@@ -40,8 +40,19 @@ launch() {
     shift
     log=$(log_file "$name")
     if [[ $(stat -c %s -- "$log" 2>/dev/null || echo 0) -gt 16000000 ]]; then mv -f -- "$log" "$log.1"; fi
-    setsid env --default-signal=INT,QUIT,PIPE "$@" </dev/null >>"$log" 2>&1 9>&- {NEVER}>&- &
-    remember "$name" $! || die "$name ended at once; see $log"
+    (close_files && exec setsid env --default-signal=INT,QUIT,PIPE "$@") </dev/null >>"$log" 2>&1 &
+    local pid=$!
+    disown "$pid" # nobody is to report its end
+    remember "$name" "$pid" || die "$name ended at once; see $log"
+}
+
+# What lives on must hold nothing of its starter: no lock, and no pipe whose reader waits for the end.
+close_files() {
+    local file
+    for file in /proc/self/fd/*; do
+        file=${file##*/}
+        ((file <= 2)) || exec {file}>&-
+    done
 }
 
 children_of() { # PID: their pids in one line
@@ -86,7 +97,7 @@ kill_process() { # NAME
     forget "$1"
 }
 
-# with_lock NAME COMMAND...: one start or stop of a part at a time. Runs in a subshell; fd 9 is closed by `launch`.
+# with_lock NAME COMMAND...: one start or stop of a part at a time. Runs in a subshell.
 with_lock() {
     local name=$1
     shift

@@ -1,33 +1,48 @@
 # shellcheck shell=bash
-# Steps that take long (install, build): their output goes to a file, the terminal gets a sign of life every ten
+# Steps that take long (install, build, test): their output goes to a file, the terminal gets a sign of life every ten
 # seconds and the time at the end, and the last lines when the step fails.
 
-heartbeat() { # LABEL LOG START
-    while :; do
-        pause 10
-        kill -0 $$ 2>/dev/null || return 0
-        say "  $1: $(seconds_since "$3") s so far; $(tail -n 1 -- "$2" | tr -d '\r' | sed 's/^ *//' | cut -c1-90)"
-    done
-}
+STEP_PID='' # of the step that runs; its process group too
 
 # step LABEL COMMAND...: STEP_STATUS is the exit status. Call it outside of conditions: there `set -e` would sleep.
 step() {
-    local label=$1 start log beat
+    local label=$1 start log
     shift
     start=$(now_ms)
-    log=$DATA/log/step-${label//[!a-zA-Z0-9]/-}.log
+    log=${STEP_LOGS:-$DATA/log}/step-${label//[!a-zA-Z0-9]/-}.log
+    set -m # a process group of its own: `abort_step` ends it with all its children
+    (set -e; "$@") </dev/null >"$log" 2>&1 &
+    STEP_PID=$!
+    set +m
     heartbeat "$label" "$log" "$start" &
-    beat=$!
-    set +e
-    (set -e && "$@") >"$log" 2>&1
-    STEP_STATUS=$?
-    set -e
-    kill "$beat" 2>/dev/null || true
-    wait "$beat" 2>/dev/null || true
+    STEP_STATUS=0
+    wait "$STEP_PID" || STEP_STATUS=$?
+    STEP_PID=''
+    kill $! 2>/dev/null || true
+    report_step "$label" "$log" "$start"
+}
+
+heartbeat() { # LABEL LOG START
+    local beat
+    for ((beat = 1; ; beat++)); do
+        pause 1
+        kill -0 $$ 2>/dev/null || return 0
+        ((beat % 10 > 0)) || say "  $1: $(seconds_since "$3") s so far; $(tail -n 1 -- "$2" | tr -d '\r' | sed 's/^ *//' | cut -c1-90)"
+    done
+}
+
+report_step() { # LABEL LOG START
     if ((STEP_STATUS == 0)); then
-        say "  $label: $(seconds_since "$start") s"
+        say "  $1: $(seconds_since "$3") s"
     else
-        warn "  $label: FAILED after $(seconds_since "$start") s; the end of $log:"
-        tail -n "${STEP_TAIL:-30}" -- "$log" | sed 's/^/    /' >&2
+        warn "  $1: FAILED after $(seconds_since "$3") s; the end of $2:"
+        tail -n "${STEP_TAIL:-30}" -- "$2" | sed 's/^/    /' >&2
     fi
+}
+
+# For a script that is interrupted: nothing of the step goes on behind its back.
+abort_step() {
+    [[ -n $STEP_PID ]] || return 0
+    kill -s TERM -- "-$STEP_PID" 2>/dev/null || true
+    wait "$STEP_PID" 2>/dev/null || true
 }

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Test tools in pinned versions, installed below $TOOLS (the data folder) on first use. A stamp beside each says which
+# pin it was made from, so that a changed pin installs it anew.
+
+CARGO_DENY=0.20.2
+
+# with_stamp NAME PIN COMMAND...: runs COMMAND unless it has run for this PIN.
+with_stamp() {
+    local stamp=$TOOLS/$1.stamp pin=$2
+    shift 2
+    [[ $(cat -- "$stamp" 2>/dev/null) != "$pin" ]] || return 0
+    mkdir -p -- "$TOOLS"
+    "$@"
+    printf '%s' "$pin" >"$stamp"
+}
+
+install_newman() { with_stamp newman "$(sha256sum <"$ROOT/scripts/tools/newman/package-lock.json")" make_newman; }
+make_newman() {
+    rm -rf -- "$TOOLS/newman"
+    cp -r -- "$ROOT/scripts/tools/newman" "$TOOLS/newman"
+    npm ci --prefix "$TOOLS/newman" --no-audit --no-fund
+}
+
+install_schemathesis() { with_stamp schemathesis "$(sha256sum <"$ROOT/scripts/tools/schemathesis.txt")" make_schemathesis; }
+make_schemathesis() {
+    rm -rf -- "$TOOLS/schemathesis"
+    python3 -m venv "$TOOLS/schemathesis"
+    "$TOOLS/schemathesis/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$ROOT/scripts/tools/schemathesis.txt"
+}
+
+# Unoptimised: it compiles in a third of the time and runs once.
+install_cargo_deny() { with_stamp cargo-deny "$CARGO_DENY" make_cargo_deny; }
+make_cargo_deny() {
+    CARGO_TARGET_DIR=$TOOLS/cargo-deny-build CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --force \
+        --no-default-features --root "$TOOLS" "cargo-deny@$CARGO_DENY"
+    rm -rf -- "$TOOLS/cargo-deny-build"
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The file from which RabbitMQ learns its users: the hash is RabbitMQ's, and names and passwords may hold anything.
+set -euo pipefail
+export CRUD_MASTER_DATA
+CRUD_MASTER_DATA=$(mktemp -d)/data
+# shellcheck source=scripts/tests/expect.bash
+source "$(dirname "${BASH_SOURCE[0]}")/expect.bash"
+create_data
+trap 'rm -rf -- "$SCRATCH" "${DATA%/data}"' EXIT
+
+# The example of RabbitMQ's own documentation.
+expect_equal "the hash of a password" kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR "$(password_hash 908DC60A test12)"
+expect_equal "a name in JSON" '"a\\b\"c/ö"' "$(json_string 'a\b"c/ö')"
+expect_failure "a control character in a name" "control character" json_string $'a\nb'
+# shellcheck disable=SC2034 # read by its name
+expect_failure "an empty password" "GATEWAY_AMQP_PASSWORD is empty" eval 'GATEWAY_AMQP_PASSWORD=; rabbitmq_definitions'
+expect_equal "no password is in the file" '' "$(rabbitmq_definitions | grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$(own_secret rabbitmq)")"
