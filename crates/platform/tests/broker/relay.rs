@@ -1,7 +1,7 @@
-//! A TCP relay in front of the broker that can be absent, or fall silent.
+//! A TCP relay in front of the broker that can be absent, cut its connections, or fall silent.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -9,13 +9,14 @@ use platform::broker::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 /// Forwards to a broker.
 pub(crate) struct Relay {
     listening: JoinHandle<()>,
     silent: Arc<AtomicBool>,
+    directions: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Relay {
@@ -36,6 +37,11 @@ impl Relay {
         self.silent.store(true, Ordering::SeqCst);
     }
 
+    /// Ends every connection without a word; new ones work.
+    pub(crate) fn cut(&self) {
+        self.directions.lock().unwrap().abort_all();
+    }
+
     fn serve(listener: TcpListener, behind: &Settings) -> (Self, Settings) {
         let port = listener.local_addr().unwrap().port();
         let settings = Settings {
@@ -46,6 +52,8 @@ impl Relay {
         let (host, port) = (behind.host.clone(), behind.port);
         let silent = Arc::new(AtomicBool::new(false));
         let switch = Arc::clone(&silent);
+        let directions = Arc::new(Mutex::new(JoinSet::new()));
+        let set = Arc::clone(&directions);
         let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
@@ -53,11 +61,19 @@ impl Relay {
                 let switch = (!silenced_at_birth).then(|| Arc::clone(&switch));
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(forward(from_client, to_server, switch.clone()));
-                tokio::spawn(forward(from_server, to_client, switch));
+                let mut set = set.lock().unwrap();
+                set.spawn(forward(from_client, to_server, switch.clone()));
+                set.spawn(forward(from_server, to_client, switch));
             }
         });
-        (Self { listening, silent }, settings)
+        (
+            Self {
+                listening,
+                silent,
+                directions,
+            },
+            settings,
+        )
     }
 }
 
