@@ -99,6 +99,8 @@ pub(super) async fn list(
 }
 
 /// Get a movie
+///
+/// The movie with this id.
 #[utoipa::path(get, path = "/api/movies/{id}", tag = "movies", params(("id" = i64, Path, example = 1)), responses(
     (status = 200, body = Movie, description = "The movie"),
     (status = 404, description = "No movie has this id"),
@@ -114,6 +116,8 @@ pub(super) async fn get(
 }
 
 /// Add a movie
+///
+/// The title is kept without blanks around it; unknown fields are ignored.
 #[utoipa::path(post, path = "/api/movies", tag = "movies", request_body = MovieBody, responses(
     (status = 200, body = Movie, description = "The movie, with its id",
         headers(("Location" = String, description = "Where it is"))),
@@ -132,6 +136,8 @@ pub(super) async fn create(
 }
 
 /// Replace a movie
+///
+/// Both fields are replaced: a description that is left out is gone.
 #[utoipa::path(put, path = "/api/movies/{id}", tag = "movies", params(("id" = i64, Path, example = 1)),
     request_body = MovieBody, responses(
     (status = 200, body = Movie, description = "The movie as it is now"),
@@ -147,6 +153,8 @@ pub(super) async fn update(
 }
 
 /// Delete a movie
+///
+/// It is gone for good; its id is not given again.
 #[utoipa::path(delete, path = "/api/movies/{id}", tag = "movies", params(("id" = i64, Path, example = 1)), responses(
     (status = 200, body = Deleted, description = "It is gone"),
     (status = 404, description = "No movie has this id"),
@@ -164,6 +172,8 @@ pub(super) async fn delete(
 }
 
 /// Delete every movie
+///
+/// All are gone for good; their ids are not given again.
 #[utoipa::path(delete, path = "/api/movies", tag = "movies", responses(
     (status = 200, body = Deleted, description = "How many there were"),
 ))]
