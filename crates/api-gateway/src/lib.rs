@@ -53,7 +53,7 @@ pub static TABLE: [Operation; 9] = [
     operation(Method::DELETE, "/api/movies/{id}", Operator, Inventory),
     operation(Method::POST, "/api/billing", Anyone, PublishPayment),
     operation(Method::GET, "/api/billing", Operator, Billing),
-    operation(Method::GET, "/api/billing/{uuid}", Anyone, Billing),
+    operation(Method::GET, "/api/billing/{id}", Anyone, Billing),
 ];
 
 /// One row of [`TABLE`].

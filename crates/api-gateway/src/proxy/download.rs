@@ -12,13 +12,11 @@ use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a service may be silent within a body.
-const SILENCE_LIMIT: Duration = Duration::from_secs(30);
-
 /// The body.
 pub(super) struct Download {
     body: Incoming,
     service: &'static str,
+    limit: Duration,
     silence: Silence,
 }
 
@@ -34,11 +32,12 @@ enum Silence {
 struct Silent;
 
 impl Download {
-    /// `service` is named in the log when its body breaks off.
-    pub(super) fn new(body: Incoming, service: &'static str) -> Self {
+    /// `service` is named in the log when its body breaks off, or is silent for longer than `limit`.
+    pub(super) fn new(body: Incoming, service: &'static str, limit: Duration) -> Self {
         Self {
             body,
             service,
+            limit,
             silence: Silence::None,
         }
     }
@@ -53,11 +52,11 @@ impl Download {
 
 impl Silence {
     /// Ready when it has lasted too long.
-    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_limit(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let mut timer = match std::mem::replace(self, Self::None) {
-            Self::None => Box::pin(sleep(SILENCE_LIMIT)),
+            Self::None => Box::pin(sleep(limit)),
             Self::Over(mut timer) => {
-                timer.as_mut().reset(Instant::now() + SILENCE_LIMIT);
+                timer.as_mut().reset(Instant::now() + limit);
                 timer
             }
             Self::Lasting(timer) => timer,
@@ -87,10 +86,11 @@ impl HttpBody for Download {
                 self.silence.end();
                 Poll::Ready(frame.map(|frame| frame.map_err(|error| self.cut(error))))
             }
-            Poll::Pending => self
-                .silence
-                .poll_limit(cx)
-                .map(|()| Some(Err(self.cut(Silent)))),
+            Poll::Pending => {
+                let limit = self.limit;
+                let over = self.silence.poll_limit(limit, cx);
+                over.map(|()| Some(Err(self.cut(Silent))))
+            }
         }
     }
 
@@ -98,7 +98,8 @@ impl HttpBody for Download {
         self.body.is_end_stream()
     }
 
+    /// Unknown: what is known of it stands in the headers already, and nothing may be concluded from an empty body.
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::default()
     }
 }

@@ -46,11 +46,26 @@ const IDLE_LIMIT: Duration = Duration::from_secs(5);
 /// Idle connections that are kept for each service.
 const IDLE_CONNECTIONS: usize = 256;
 
-/// How long a client may take to send a body.
-const UPLOAD_LIMIT: Duration = Duration::from_secs(5);
+/// How long each party may take. None is a knob that an operator should need.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// The client, to send a body.
+    pub upload: Duration,
+    /// A service, from the request's end to the answer's head.
+    pub answer: Duration,
+    /// A service, between two parts of a body.
+    pub silence: Duration,
+}
 
-/// How long a service may take from the request's end to the answer's head.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            upload: Duration::from_secs(5),
+            answer: Duration::from_secs(5),
+            silence: Duration::from_secs(30),
+        }
+    }
+}
 
 /// A service behind the gateway; clones share its connections.
 #[derive(Clone)]
@@ -59,6 +74,7 @@ pub struct Upstream {
     authority: Authority,
     host: HeaderValue,
     client: Client<Connector, Body>,
+    waits: Waits,
 }
 
 impl Upstream {
@@ -84,7 +100,14 @@ impl Upstream {
             host: headers::text(authority.as_str()),
             authority,
             client,
+            waits: Waits::default(),
         })
+    }
+
+    /// The same service with other waits.
+    #[must_use]
+    pub fn with_waits(self, waits: Waits) -> Self {
+        Self { waits, ..self }
     }
 
     /// Forwards `request` as `caller`'s, and returns the answer as it comes.
@@ -145,7 +168,7 @@ impl Upstream {
                 answer => answer,
             }
         };
-        match timeout(ANSWER_LIMIT, twice).await {
+        match timeout(self.waits.answer, twice).await {
             Ok(answer) => answer.map_err(|error| self.failed(error)),
             Err(_) => Err(self.late()),
         }
@@ -159,7 +182,7 @@ impl Upstream {
         let uploaded = Uploaded::default();
         let body = Body::new(Upload::new(body, BODY_LIMIT, uploaded.clone()));
         let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
-        if let Ok(answer) = timeout(UPLOAD_LIMIT, &mut answer).await {
+        if let Ok(answer) = timeout(self.waits.upload, &mut answer).await {
             return answer.map_err(|error| self.failed(error));
         }
         let Some(end) = uploaded.at() else {
@@ -168,7 +191,7 @@ impl Upstream {
                 "the body did not arrive in time",
             ));
         };
-        match timeout_at(end + ANSWER_LIMIT, answer).await {
+        match timeout_at(end + self.waits.answer, answer).await {
             Ok(answer) => answer.map_err(|error| self.failed(error)),
             Err(_) => Err(self.late()),
         }
@@ -178,7 +201,8 @@ impl Upstream {
         if answer.status().is_informational() {
             return Err(self.broken());
         }
-        let mut answer = answer.map(|body| Body::new(Download::new(body, self.name)));
+        let mut answer =
+            answer.map(|body| Body::new(Download::new(body, self.name, self.waits.silence)));
         headers::returned(answer.headers_mut());
         Ok(answer)
     }

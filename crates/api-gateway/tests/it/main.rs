@@ -1,0 +1,15 @@
+//! The gateway over real HTTP: before a peer that misbehaves on purpose, and a real RabbitMQ.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod auth;
+mod docs;
+mod edge;
+mod exact;
+mod failures;
+mod helpers;
+mod idempotency;
+mod payments;
+mod routes;
+mod stub;
+mod uploads;

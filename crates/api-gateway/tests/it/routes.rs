@@ -1,0 +1,99 @@
+//! Every path and method goes where the table says, and nowhere else.
+
+use std::collections::BTreeSet;
+
+use api_gateway::{TABLE, Target};
+use testing::send;
+
+use crate::{
+    helpers::{NOBODY, Setup, before, serve},
+    stub::Stub,
+};
+
+#[tokio::test]
+async fn each_operation_reaches_its_service() {
+    let (inventory, billing) = (Stub::json("{}").await, Stub::json("{}").await);
+    let gateway = serve(Setup {
+        inventory: inventory.port,
+        billing: billing.port,
+        ..Setup::default()
+    })
+    .await;
+    for operation in TABLE
+        .iter()
+        .filter(|operation| operation.target != Target::PublishPayment)
+    {
+        let path = operation.path.replace("{id}", "7");
+        for path in [path.clone(), format!("{path}/")] {
+            let answer = send(gateway.client.request(operation.method.as_str(), &path)).await;
+            assert_eq!(answer.status, 200, "{operation:?}");
+            let stub = if operation.target == Target::Inventory {
+                &inventory
+            } else {
+                &billing
+            };
+            let expected = format!(
+                "{} {} HTTP/1.1",
+                operation.method,
+                path.trim_end_matches('/')
+            );
+            assert_eq!(stub.seen().last().unwrap().line(), expected);
+        }
+    }
+    assert_eq!(billing.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_a_405_that_lists_the_right_ones() {
+    let stub = Stub::json("{}").await;
+    let gateway = before(stub.port).await;
+    for (path, allowed) in [
+        ("/api/movies", &["GET", "HEAD", "POST", "DELETE"][..]),
+        ("/api/movies/7", &["GET", "HEAD", "PUT", "DELETE"]),
+        ("/api/billing", &["GET", "HEAD", "POST"]),
+        ("/api/billing/x", &["GET", "HEAD"]),
+        ("/docs", &["GET", "HEAD"]),
+        ("/health/live", &["GET", "HEAD"]),
+    ] {
+        for method in ["PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
+            if path == "/health/live" {
+                continue;
+            }
+            let answer = send(gateway.client.request(method, path)).await;
+            answer.problem(405);
+            let allow: BTreeSet<_> = answer.header("allow").split(',').map(str::trim).collect();
+            assert_eq!(allow, allowed.iter().copied().collect(), "{method} {path}");
+        }
+    }
+    assert!(stub.seen().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_paths_are_404() {
+    let gateway = before(NOBODY).await;
+    for path in [
+        "/api",
+        "/api/films",
+        "/api/movies/1/2",
+        "/API/movies",
+        "/api/%6dovies",
+        "/metrics/x",
+        "/docs/nothing.js",
+        "/health",
+    ] {
+        gateway.client.get(path).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn the_front_page_leads_to_the_documentation() {
+    let gateway = before(NOBODY).await;
+    for path in ["/", "/swagger-ui", "/swagger-ui/", "/ui", "/ui/"] {
+        let answer = gateway.client.get(path).await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (307, "/docs"),
+            "{path}"
+        );
+    }
+}
