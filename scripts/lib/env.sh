@@ -51,6 +51,11 @@ secret() {
     fi
 }
 
+require_set() { # NAME...
+    local name
+    for name; do [[ -n ${!name:-} ]] || die "$name is empty: set it in .env or in the environment"; done
+}
+
 # The scripts run everything on this machine, so every host must be this one.
 require_loopback() {
     local name

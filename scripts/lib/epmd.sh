@@ -19,4 +19,4 @@ rabbitmq_stop_epmd() {
 }
 
 # A port mapper of ours may still be there after the node was killed; anything else on its port is in the way.
-rabbitmq_require_epmd_port() { [[ -e $DATA/run/epmd ]] || require_free_ports rabbitmq AMQP_EPMD_PORT; }
+rabbitmq_check_epmd_port() { [[ -e $DATA/run/epmd ]] || require_free_ports rabbitmq AMQP_EPMD_PORT; }

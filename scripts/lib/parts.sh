@@ -33,32 +33,41 @@ part_ready() {
     esac
 }
 
-part_start() { # NAME
-    local name=$1 began
-    if running "$name"; then say "  $name is running already, pid $(pid_of "$name")" && return 0; fi
-    began=$(now_ms)
+# What would make a start fail can be said before anything is built or started.
+part_check() { # NAME, which does not run
+    case $1 in
+        postgres) postgres_check ;;
+        rabbitmq) rabbitmq_check ;;
+    esac
     # shellcheck disable=SC2046 # one variable name a word
-    require_free_ports "$name" $(part_ports "$name")
-    [[ $name != rabbitmq ]] || rabbitmq_require_epmd_port
+    require_free_ports "$1" $(part_ports "$1")
+}
+
+part_start() { # NAME
+    local name=$1 began logged
+    if running "$name"; then say "  $name is running already, pid $(pid_of "$name")" && return 0; fi
+    part_check "$name"
+    began=$(now_ms)
+    logged=$(stat -c %s -- "$(log_file "$name")" 2>/dev/null || echo 0)
     case $name in
         postgres | rabbitmq) "${name}_start" || exit 1 ;;
         *) service_start "$name" || exit 1 ;;
     esac
     part_settings "$name" >"$DATA/run/$name.settings"
-    part_wait_ready "$name"
+    part_wait_ready "$name" "$logged"
     [[ $name != postgres ]] || postgres_provision
     say "  $name is ready, pid $(pid_of "$name"): $(seconds_since "$began") s"
 }
 
-part_wait_ready() { # NAME
+part_wait_ready() { # NAME BYTES_LOGGED_BEFORE
     local until=$(($(now_ms) + READY_WITHIN * 1000)) problem="is not ready after $READY_WITHIN s"
     while (($(now_ms) < until)); do
         running "$1" || { problem="has ended" && break; }
         ! part_ready "$1" || return 0
         pause 0.1
     done
-    warn "  the last lines of $(log_file "$1"):"
-    tail -n 20 -- "$(log_file "$1")" | sed 's/^/    /' >&2
+    warn "  the end of $(log_file "$1"):"
+    tail -c "+$(($2 + 1))" -- "$(log_file "$1")" | tail -n 20 | sed 's/^/    /' >&2
     die "$1 $problem"
 }
 

@@ -57,10 +57,15 @@ log_line_prefix=%m [%p] %u@%d%x20
 EOS
 }
 
+postgres_check() {
+    require_loopback MOVIES_DB_HOST ORDERS_DB_HOST
+    require_set MOVIES_DB_NAME MOVIES_DB_USER ORDERS_DB_NAME ORDERS_DB_USER
+    [[ $MOVIES_DB_PORT == "$ORDERS_DB_PORT" ]] || die "MOVIES_DB_PORT and ORDERS_DB_PORT differ: here one PostgreSQL holds both databases"
+    [[ $MOVIES_DB_USER != postgres && $ORDERS_DB_USER != postgres ]] || die "MOVIES_DB_USER or ORDERS_DB_USER is postgres, the superuser's name: choose another"
+}
+
 postgres_start() {
     local settings=() line
-    require_loopback MOVIES_DB_HOST ORDERS_DB_HOST
-    [[ $MOVIES_DB_PORT == "$ORDERS_DB_PORT" ]] || die "MOVIES_DB_PORT and ORDERS_DB_PORT differ: here one PostgreSQL holds both databases"
     postgres_need_bindir
     choose_run_as
     [[ -d $DATA/postgres ]] || postgres_create

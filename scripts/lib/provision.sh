@@ -10,8 +10,6 @@ postgres_provision() {
 
 provision() { # PREFIX: MOVIES_DB, ORDERS_DB
     local user=${1}_USER name=${1}_NAME password
-    [[ -n ${!user:-} && -n ${!name:-} ]] || die "$user or $name is empty: set it in .env"
-    [[ ${!user} != postgres ]] || die "$user is postgres, the superuser's name: choose another"
     password=$(secret "${1}_PASSWORD") || exit 1
     ROLE_PASSWORD=$password psql_as postgres postgres "$(own_secret postgres)" -X -q -A -t \
         -v role="${!user}" -v database="${!name}" -f "$ROOT/scripts/sql/provision.sql" >>"$(log_file postgres)" ||

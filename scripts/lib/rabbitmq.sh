@@ -20,9 +20,14 @@ rabbitmq_new_enough() { # PATH, which holds the version nearly everywhere (…/r
     [[ $(printf '%s\n' "$RABBITMQ_OLDEST" "${BASH_REMATCH[1]}" | sort -V | head -n 1) == "$RABBITMQ_OLDEST" ]]
 }
 
+rabbitmq_check() {
+    require_loopback AMQP_HOST
+    require_set AMQP_VHOST GATEWAY_AMQP_USER BILLING_AMQP_USER
+    rabbitmq_check_epmd_port
+}
+
 rabbitmq_start() {
     local home=$DATA/rabbitmq server
-    require_loopback AMQP_HOST
     server=$(rabbitmq_server) || die "RabbitMQ (at least $RABBITMQ_OLDEST) is not installed: scripts/up installs it, or says how"
     (umask 077 && mkdir -p -- "$home/data" "$home/log")
     rabbitmq_cookie "$home/.erlang.cookie"

@@ -4,6 +4,11 @@
 STARTED=() # what this run has started, for the way back
 STARTING=() # the background jobs that are starting parts
 
+system_check() {
+    local name
+    for name in "${PARTS[@]}"; do running "$name" || part_check "$name"; done
+}
+
 system_start() {
     start_together postgres rabbitmq
     start_together inventory-app billing-app
