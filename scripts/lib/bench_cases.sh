@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# The benchmarks, one function each: bench_<name>.
+
+# The movie to ask for; made for the occasion and removed by `bench_end`.
+BENCH_MOVIE=''
+api() { # METHOD PATH [BODY]
+    local authorization=()
+    [[ -z ${OPERATOR_TOKEN:-} ]] || authorization=(-H @<(printf 'Authorization: Bearer %s\n' "$OPERATOR_TOKEN"))
+    curl -fsS -m 10 -X "$1" "${authorization[@]}" -H 'Content-Type: application/json' ${3:+-d "$3"} "$(service_url api-gateway)$2"
+}
+
+make_movie() {
+    [[ -n $BENCH_MOVIE ]] || BENCH_MOVIE=$(api POST /api/movies '{"title":"Measured","description":"for scripts/bench"}' | sed 's/.*"id":\([0-9]*\).*/\1/')
+}
+
+bench_movies() {
+    local connections
+    make_movie
+    for connections in 16 64; do
+        add_case "GET one movie, through the gateway" "$connections" "$(service_url api-gateway)/api/movies/$BENCH_MOVIE"
+        add_case "GET one movie, at the inventory" "$connections" "$(service_url inventory-app)/api/movies/$BENCH_MOVIE"
+    done
+    run_cases
+}
+
+bench_payments() {
+    local connections before began
+    before=$(payments_recorded)
+    for connections in 16 64; do
+        add_case "POST payment, through the gateway" "$connections" "$(service_url api-gateway)/api/billing" "-s $LIB/payment.lua"
+    done
+    run_cases
+    began=$(now_ms)
+    payments_wait
+    say "  $(($(payments_recorded) - before)) payments recorded, the last $(seconds_since "$began") s after the load"
+}
+
+payments_recorded() { "$ROOT/scripts/psql" billing -X -At -c 'SELECT count(*) FROM orders'; }
+
+payments_wait() { # until the count stands still; at most two minutes
+    local last=-1 now i
+    for ((i = 0; i < 120; i++)); do
+        now=$(payments_recorded)
+        [[ $now != "$last" ]] || return 0
+        last=$now
+        pause 1
+    done
+}
+
+# Memory of freshly started services, and after a minute of load with 64 connections.
+bench_memory() {
+    local name before=()
+    make_movie
+    for name in inventory-app billing-app api-gateway; do "$ROOT/scripts/service" restart "$name" >/dev/null; done
+    pause 2
+    for name in inventory-app billing-app api-gateway; do before+=("$(memory_of "$name")"); done
+    wrk -t 1 -c 64 -d 30s "$(service_url api-gateway)/api/movies/$BENCH_MOVIE" >/dev/null
+    wrk -t 1 -c 64 -d 30s -s "$LIB/payment.lua" "$(service_url api-gateway)/api/billing" >/dev/null
+    printf '\n%-44s %14s %14s %14s\n' "" "idle" "after load" "binary"
+    for name in inventory-app billing-app api-gateway; do
+        printf '%-44s %11s MB %11s MB %11s MB\n' "$name, resident memory" "${before[0]}" "$(memory_of "$name")" \
+            "$(stat -Lc %s -- "$(service_binary "$name")" | awk '{ printf "%.1f", $1 / 1e6 }')"
+        before=("${before[@]:1}")
+    done
+    payments_wait
+}
+
+memory_of() { awk '/^VmRSS/ { printf "%.1f", $2 * 1024 / 1e6 }' "/proc/$(pid_of "$1")/status"; } # NAME
+
+# From the moment the broker's port opens again until the gateway takes a payment.
+bench_recovery() {
+    local round file=$RESULTS/recovery
+    for ((round = 1; round <= ROUNDS; round++)); do recovery_round >>"$file"; done
+    printf '\n%-44s %s ms (of %s)\n' "first payment taken after RabbitMQ's return" "$(median_of 1 "$file")" "$(paste -sd' ' "$file")"
+}
+
+recovery_round() {
+    local back='' until=$(($(now_ms) + 120000))
+    "$ROOT/scripts/service" restart rabbitmq >/dev/null &
+    while port_taken "$AMQP_PORT" && (($(now_ms) < until)); do pause 0.01; done
+    while (($(now_ms) < until)); do # bounded, as the restart is
+        if [[ -z $back ]] && port_taken "$AMQP_PORT"; then back=$(now_ms); fi
+        if [[ -n $back ]] && post_payment; then break; fi
+        pause 0.01
+    done
+    printf '%d\n' $(($(now_ms) - back))
+    wait $!
+}
+
+post_payment() { curl -fs -m 3 -o /dev/null -H 'Content-Type: application/json' -d '{"user_id":"3","number_of_items":"5","total_amount":"180"}' "$(service_url api-gateway)/api/billing"; }
+
+bench_end() { [[ -z $BENCH_MOVIE ]] || api DELETE "/api/movies/$BENCH_MOVIE" >/dev/null || true; }
