@@ -3,19 +3,14 @@
 //! `x-request-id` is taken over when it is 1 to 128 visible ASCII characters, else made; `traceparent` likewise. A
 //! [`Problem`] becomes its body here and is logged here, once. The context never looks into a body.
 
-use std::{
-    convert::Infallible,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::{
-    body::{Body, Bytes},
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures_util::stream;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -92,23 +87,10 @@ pub(super) async fn handle(
             .headers_mut()
             .insert(X_REQUEST_ID, context.id.clone());
         record(&method, &path, &answer, problem.as_ref(), started.elapsed());
-        if method == Method::HEAD {
-            unmeasured(answer)
-        } else {
-            answer
-        }
+        answer
     }
     .instrument(span)
     .await
-}
-
-/// The answer to a HEAD without a length keeps it so: from the empty body axum would conclude a length of 0, which is
-/// not that of a GET.
-fn unmeasured(mut answer: Response) -> Response {
-    if !answer.headers().contains_key(header::CONTENT_LENGTH) {
-        *answer.body_mut() = Body::from_stream(stream::empty::<Result<Bytes, Infallible>>());
-    }
-    answer
 }
 
 /// A problem gets its body now, and keeps the headers that it had on its way (`Allow`, for one).
