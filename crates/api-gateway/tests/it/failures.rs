@@ -252,3 +252,18 @@ async fn a_body_that_does_not_arrive_is_a_408() {
     assert_eq!(status(&answer), 408, "{answer}");
     assert!(stub.seen().is_empty(), "half a request was taken for whole");
 }
+
+#[tokio::test]
+async fn the_services_time_begins_when_the_body_is_sent() {
+    let pause = Duration::from_millis(250);
+    let stub = Stub::always(Deed::SayLater(pause, ok("{}"))).await;
+    let gateway = impatient(stub.port).await;
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    stream
+        .write_all(b"POST /api/movies HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
+        .await
+        .unwrap();
+    tokio::time::sleep(pause).await;
+    stream.write_all(b"}").await.unwrap();
+    assert_eq!(status(&rest(&mut stream).await), 200);
+}

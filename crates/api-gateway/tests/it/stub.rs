@@ -16,6 +16,8 @@ use tokio::{
 pub(crate) enum Deed {
     /// Sends these bytes and keeps the connection.
     Say(Vec<u8>),
+    /// Sends these bytes after this time and keeps the connection.
+    SayLater(Duration, Vec<u8>),
     /// Sends these bytes, then closes.
     SayAndClose(Vec<u8>),
     /// Sends these bytes, then resets the connection.
@@ -124,6 +126,10 @@ async fn converse(mut stream: TcpStream, deed: Arc<impl Fn(usize) -> Deed>, note
         };
         let (bytes, then) = match deed(number) {
             Deed::Say(bytes) => (bytes, 's'),
+            Deed::SayLater(pause, bytes) => {
+                sleep(pause).await;
+                (bytes, 's')
+            }
             Deed::SayAndClose(bytes) => (bytes, 'c'),
             Deed::SayAndReset(bytes) => (bytes, 'r'),
             Deed::SayAndStare(bytes) => (bytes, 'w'),

@@ -6,7 +6,7 @@ use testing::send;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
 
 use crate::{
-    helpers::{before, rest, status},
+    helpers::{NOBODY, before, rest, status},
     stub::Stub,
 };
 
@@ -79,6 +79,25 @@ async fn ten_megabytes_meet_a_413_that_arrives() {
         }
     }
     assert!(stub.seen().is_empty(), "a cut body was taken for whole");
+}
+
+#[tokio::test]
+async fn a_client_that_writes_all_before_it_reads_can_do_so() {
+    let gateway = before(NOBODY).await;
+    for path in ["/api/movies", "/api/billing"] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            10 * MIB
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // In pieces: the connection must not be reset between two of them.
+        for _ in 0..10 {
+            stream.write_all(&vec![b'x'; MIB]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(status(&rest(&mut stream).await), 413, "{path}");
+    }
 }
 
 #[tokio::test]
