@@ -11,6 +11,7 @@
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod repository;
 
 pub use broker::TestBroker;
 pub use client::{Answer, Client, send};

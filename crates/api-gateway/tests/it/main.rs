@@ -10,6 +10,8 @@ mod failures;
 mod helpers;
 mod idempotency;
 mod payments;
+mod readme;
 mod routes;
+mod settings;
 mod stub;
 mod uploads;

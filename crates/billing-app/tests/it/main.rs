@@ -11,3 +11,4 @@ mod reads;
 mod recording;
 mod refusals;
 mod relay;
+mod settings;

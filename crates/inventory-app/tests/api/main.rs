@@ -8,3 +8,4 @@ mod lists;
 mod movies;
 mod openapi;
 mod outages;
+mod settings;
