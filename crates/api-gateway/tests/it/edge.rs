@@ -178,3 +178,31 @@ async fn half_a_head_is_not_waited_for() {
         begin.elapsed()
     );
 }
+
+#[tokio::test]
+async fn two_lengths_are_refused_behind_another_request_too() {
+    let stub = Stub::json("[]").await;
+    let gateway = before(stub.port).await;
+    let get = "GET /api/movies HTTP/1.1\r\nHost: a\r\n\r\n";
+    let post = "POST /api/movies HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    for split in [0, 60, post.len()] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        let (now, later) = post.split_at(split);
+        stream
+            .write_all(format!("{get}{now}").as_bytes())
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stream.write_all(later.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(
+            answer.contains("HTTP/1.1 400"),
+            "split at {split}: {answer}"
+        );
+    }
+    assert!(
+        stub.seen()
+            .iter()
+            .all(|seen| seen.line().starts_with("GET"))
+    );
+}

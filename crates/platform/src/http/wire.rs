@@ -26,31 +26,62 @@ const LINGER_SILENCE: Duration = Duration::from_millis(500);
 /// How long it may go on sending.
 const LINGER_LIMIT: Duration = Duration::from_secs(5);
 
-/// What was read since the last write: the head of the current request, and perhaps some of its body.
+/// The heads that were read lately: that of the current request, and of those that were sent right behind it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tape(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Tape(Arc<Mutex<Recording>>);
+
+#[derive(Debug, Default)]
+struct Recording {
+    bytes: Vec<u8>,
+    answered: bool,
+}
 
 impl Tape {
-    /// The most that is kept; a head cannot be longer.
-    const LIMIT: usize = super::server::MAX_HEAD;
-
     fn record(&self, read: &[u8]) {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = Self::LIMIT - tape.len();
-        tape.extend_from_slice(&read[..read.len().min(room)]);
+        let mut recording = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recording.record(read);
     }
 
-    fn rewind(&self) {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tape.clear();
-        // A connection that once had a long head does not hold its memory for ever.
-        tape.shrink_to(4 * 1_024);
+    /// An answer is being written, so what is read next begins another request; or goes on with its head.
+    fn answered(&self) {
+        let mut recording = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recording.answered = true;
     }
 
     /// Whether a head on the tape has both `transfer-encoding` and `content-length`.
     pub(super) fn has_two_lengths(&self) -> bool {
-        let tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        has_two_lengths(&tape)
+        let recording = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        has_two_lengths(&recording.bytes)
+    }
+}
+
+impl Recording {
+    /// The most that is kept; a head cannot be longer.
+    const LIMIT: usize = super::server::MAX_HEAD;
+
+    /// The most that is kept over an answer: the beginning of a head, not the end of a body.
+    const CARRIED: usize = 8 * 1_024;
+
+    fn record(&mut self, read: &[u8]) {
+        if std::mem::take(&mut self.answered) {
+            self.forget();
+        }
+        let room = Self::LIMIT - self.bytes.len();
+        self.bytes.extend_from_slice(&read[..read.len().min(room)]);
+    }
+
+    /// Keeps what comes after the last blank line: a client may send its next head before it has its answer.
+    fn forget(&mut self) {
+        let end = self
+            .bytes
+            .windows(4)
+            .rposition(|bytes| bytes == b"\r\n\r\n");
+        self.bytes.drain(..end.map_or(0, |end| end + 4));
+        if self.bytes.len() > Self::CARRIED {
+            self.bytes.clear();
+        }
+        // A connection that once had a long head does not hold its memory for ever.
+        self.bytes.shrink_to(Self::CARRIED);
     }
 }
 
@@ -60,14 +91,14 @@ fn has_two_lengths(bytes: &[u8]) -> bool {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
         chunked |= name.eq_ignore_ascii_case(b"transfer-encoding");
         counted |= name.eq_ignore_ascii_case(b"content-length");
+        if chunked && counted {
+            return true;
+        }
         if line.trim_ascii().is_empty() {
-            if chunked {
-                return counted;
-            }
-            counted = false;
+            (chunked, counted) = (false, false);
         }
     }
-    chunked && counted
+    false
 }
 
 /// The stream under one connection.
@@ -94,7 +125,7 @@ impl Wire {
         }
     }
 
-    /// What was read since the last write.
+    /// The heads that are read from it.
     pub(super) fn tape(&self) -> Tape {
         self.tape.clone()
     }
@@ -139,7 +170,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.tape.rewind();
+        self.tape.answered();
         self.stream.as_mut().poll_write(cx, bytes)
     }
 
@@ -148,7 +179,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.tape.rewind();
+        self.tape.answered();
         self.stream.as_mut().poll_write_vectored(cx, slices)
     }
 
@@ -170,7 +201,7 @@ impl AsyncWrite for Wire {
 
 #[cfg(test)]
 mod tests {
-    use super::has_two_lengths;
+    use super::{Recording, has_two_lengths};
 
     #[test]
     fn a_head_with_both_is_found_in_any_order_and_case() {
@@ -178,6 +209,7 @@ mod tests {
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
             "POST / HTTP/1.1\r\ncontent-length: 3\r\nTRANSFER-ENCODING: chunked\r\n\r\n",
             "POST / HTTP/1.1\ncontent-length: 3\ntransfer-encoding: chunked\n\n",
+            "GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n",
         ] {
             assert!(has_two_lengths(head.as_bytes()), "{head}");
         }
@@ -193,5 +225,19 @@ mod tests {
         ] {
             assert!(!has_two_lengths(bytes.as_bytes()), "{bytes}");
         }
+    }
+
+    #[test]
+    fn a_head_that_began_before_an_answer_is_kept_and_bodies_are_not() {
+        let mut recording = Recording::default();
+        recording.record(b"GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\ncontent-length: 3\r\n");
+        recording.answered = true;
+        recording.record(b"transfer-encoding: chunked\r\n\r\n");
+        assert!(has_two_lengths(&recording.bytes));
+        recording.record(&vec![b'x'; 2 * Recording::LIMIT]);
+        assert_eq!(recording.bytes.len(), Recording::LIMIT);
+        recording.answered = true;
+        recording.record(b"GET");
+        assert_eq!(recording.bytes, b"GET");
     }
 }
