@@ -10,6 +10,7 @@ mod failures;
 mod helpers;
 mod idempotency;
 mod payments;
+mod process;
 mod readme;
 mod routes;
 mod settings;
