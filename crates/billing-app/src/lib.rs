@@ -37,7 +37,7 @@ pub struct App {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
-    tags((name = "billing", description = "Payments: queued first, recorded exactly once"))
+    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
 )]
 struct Api;
 

@@ -82,7 +82,7 @@ pub(super) struct PaymentQuery {
 /// List recorded payments
 ///
 /// Everything, streamed, in the order in which it was recorded; or a page with `limit`.
-#[utoipa::path(get, path = "/api/billing", tag = "billing", params(PaymentQuery), responses(
+#[utoipa::path(get, path = "/api/billing", tag = "payments", params(PaymentQuery), responses(
     (status = 200, body = [PaymentBody], description = "The payments",
         headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
 ))]
@@ -101,7 +101,7 @@ pub(super) async fn list(
 /// What became of a payment
 ///
 /// A payment that was queued a moment ago may not be recorded yet: ask again after `Retry-After` seconds.
-#[utoipa::path(get, path = "/api/billing/{id}", tag = "billing",
+#[utoipa::path(get, path = "/api/billing/{id}", tag = "payments",
     params(("id" = Uuid, Path, example = "0198c0de-0000-7000-8000-000000000000")), responses(
     (status = 200, body = OutcomeBody, description = "Recorded, or rejected and why"),
     (status = 404, description = "Not recorded (yet)",
