@@ -1,23 +1,28 @@
 # shellcheck shell=bash
 # RabbitMQ's users and what each may do, from .env, as the definitions file that the node loads at every start.
-# Passwords are in it as salted hashes only. There is no guest.
+# Passwords are in it as salted hashes only. There is no guest. NixOS machines import the same (nix/modules/broker.sh).
 
+# rabbitmq_definitions [ADMIN_PASSWORD]: without a password there is no administrator.
 rabbitmq_definitions() {
-    local vhost gateway billing
+    local vhost gateway billing admin='' admin_may=''
     vhost=$(json_string "$AMQP_VHOST") gateway=$(json_string "$GATEWAY_AMQP_USER") billing=$(json_string "$BILLING_AMQP_USER")
     local gateway_password billing_password
     gateway_password=$(secret GATEWAY_AMQP_PASSWORD) || exit 1
     billing_password=$(secret BILLING_AMQP_PASSWORD) || exit 1
+    if (($# > 0)); then
+        admin="{\"name\": \"admin\", $(password_fields "$1"), \"tags\": \"administrator\"},"
+        admin_may="{\"user\": \"admin\", \"vhost\": $vhost, \"configure\": \".*\", \"write\": \".*\", \"read\": \".*\"},"
+    fi
     cat <<EOS
 {
   "vhosts": [{"name": $vhost}],
   "users": [
-    {"name": "admin", $(password_fields "$(own_secret rabbitmq)"), "tags": "administrator"},
+    $admin
     {"name": $gateway, $(password_fields "$gateway_password"), "tags": ""},
     {"name": $billing, $(password_fields "$billing_password"), "tags": ""}
   ],
   "permissions": [
-    {"user": "admin", "vhost": $vhost, "configure": ".*", "write": ".*", "read": ".*"},
+    $admin_may
     {"user": $gateway, "vhost": $vhost, "configure": "^billing_queue$",
      "write": "^(amq\\\\.default|billing_queue)$", "read": "^$"},
     {"user": $billing, "vhost": $vhost, "configure": "^billing_queue(\\\\.dead)?$",

@@ -33,7 +33,7 @@ rabbitmq_start() {
     rabbitmq_cookie "$home/.erlang.cookie"
     rabbitmq_config >"$home/rabbitmq.conf"
     printf '[rabbitmq_management].\n' >"$home/enabled_plugins"
-    (umask 077 && rabbitmq_definitions >"$home/definitions.json") || exit 1
+    (umask 077 && rabbitmq_definitions "$(own_secret rabbitmq)" >"$home/definitions.json") || exit 1
     (cd "$home" && rabbitmq_environment "$home" && launch rabbitmq "$server")
 }
 

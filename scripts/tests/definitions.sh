@@ -14,4 +14,5 @@ expect_equal "a name in JSON" '"a\\b\"c/ö"' "$(json_string 'a\b"c/ö')"
 expect_failure "a control character in a name" "control character" json_string $'a\nb'
 # shellcheck disable=SC2034 # read by its name
 expect_failure "an empty password" "GATEWAY_AMQP_PASSWORD is empty" eval 'GATEWAY_AMQP_PASSWORD=; rabbitmq_definitions'
-expect_equal "no password is in the file" '' "$(rabbitmq_definitions | grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$(own_secret rabbitmq)")"
+expect_equal "no password is in the file" '' "$(rabbitmq_definitions "$(own_secret rabbitmq)" | grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$(own_secret rabbitmq)")"
+expect_equal "an administrator only with a password" '' "$(rabbitmq_definitions | grep -F admin)"
