@@ -71,19 +71,6 @@ pub fn router(open: bool) -> Router {
         )
 }
 
-/// Prints the gateway's own document.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-#[expect(
-    clippy::print_stdout,
-    reason = "the document is what the command is for"
-)]
-pub fn print_own() -> anyhow::Result<()> {
-    println!("{}", own().to_pretty_json()?);
-    Ok(())
-}
-
 /// The gateway's own document, as it is committed.
 #[must_use]
 pub fn own() -> utoipa::openapi::OpenApi {

@@ -32,7 +32,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use platform::{
-    broker::Publisher, health::Health, http::Limits, problem::Problem, runtime::Runtime,
+    broker::Publisher, health::Health, http::Limits, openapi, problem::Problem, runtime::Runtime,
 };
 
 use auth::{Access, Auth};
@@ -186,7 +186,7 @@ impl Operation {
 pub async fn run(config: Config) -> anyhow::Result<()> {
     match config.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&config).await,
-        Command::Openapi => docs::print_own(),
+        Command::Openapi => Ok(openapi::print(&docs::own())?),
     }
 }
 

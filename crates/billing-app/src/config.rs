@@ -73,6 +73,7 @@ impl Config {
     #[must_use]
     pub fn database(&self) -> database::Settings {
         database::Settings {
+            variables: "ORDERS_DB",
             host: self.orders_db_host.clone(),
             port: self.orders_db_port,
             name: self.orders_db_name.clone(),

@@ -57,7 +57,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     match config.command.clone().unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
         Command::Migrate => Ok(database::migrate(&config.database(), MIGRATIONS).await?),
-        Command::Openapi => print_document(),
+        Command::Openapi => Ok(openapi::print(&routes().1)?),
         Command::DeadLetters(command) => {
             payments::dead_letters::run(command, config.broker()).await
         }
@@ -77,12 +77,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         &runtime.intake,
         &runtime.output,
     );
-    let database = app.database.clone();
     let health = Health::default()
-        .with("database", move || {
-            let database = database.clone();
-            async move { database.check().await }
-        })
+        .with("database", app.database.checker())
         .with("broker", move || {
             std::future::ready(consuming.borrow().ready())
         });
@@ -96,13 +92,4 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             http::Limits::default(),
         )
         .await?)
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the document is what the command is for"
-)]
-fn print_document() -> anyhow::Result<()> {
-    println!("{}", routes().1.to_pretty_json()?);
-    Ok(())
 }

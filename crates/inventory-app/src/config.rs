@@ -53,6 +53,7 @@ impl Config {
     #[must_use]
     pub fn database(&self) -> database::Settings {
         database::Settings {
+            variables: "MOVIES_DB",
             host: self.movies_db_host.clone(),
             port: self.movies_db_port,
             name: self.movies_db_name.clone(),

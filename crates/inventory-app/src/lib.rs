@@ -57,7 +57,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     match config.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
         Command::Migrate => Ok(database::migrate(&config.database(), MIGRATIONS).await?),
-        Command::Openapi => print_document(),
+        Command::Openapi => Ok(openapi::print(&routes().1)?),
     }
 }
 
@@ -68,11 +68,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App {
         database: Database::new(&settings, POOL_SIZE),
     };
-    let database = app.database.clone();
-    let health = Health::default().with("database", move || {
-        let database = database.clone();
-        async move { database.check().await }
-    });
+    let health = Health::default().with("database", app.database.checker());
     let address = (
         config.inventory_app_host.as_str(),
         config.inventory_app_port,
@@ -86,13 +82,4 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             http::Limits::default(),
         )
         .await?)
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the document is what the command is for"
-)]
-fn print_document() -> anyhow::Result<()> {
-    println!("{}", routes().1.to_pretty_json()?);
-    Ok(())
 }

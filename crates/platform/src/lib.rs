@@ -11,6 +11,7 @@
 //! - [`runtime`]: one order of start, one order of stop.
 //! - [`http`]: the accept loop, the request's context, extractors, lists that stream.
 //! - [`health`]: `/health/live`, `/health/ready`, `/metrics`; each dependency by name.
+//! - [`causes`]: an error and its causes, for the log.
 //! - [`problem`]: the one error shape, RFC 9457, logged once.
 //! - [`openapi`]: what every operation of the documents says.
 //! - `database` (feature `database`): pool, bounded queries, migrations under a lock.
@@ -18,6 +19,7 @@
 
 #[cfg(feature = "broker")]
 pub mod broker;
+pub mod causes;
 pub mod config;
 #[cfg(feature = "database")]
 pub mod database;

@@ -70,6 +70,19 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
+/// Prints a document as it is committed: what `NAME openapi` is for.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+#[expect(
+    clippy::print_stdout,
+    reason = "the document is what the command is for"
+)]
+pub fn print(document: &OpenApi) -> serde_json::Result<()> {
+    println!("{}", document.to_pretty_json()?);
+    Ok(())
+}
+
 /// A response of `application/problem+json` with an example of its status.
 #[must_use]
 pub fn problem(status: &str, description: &str) -> Response {

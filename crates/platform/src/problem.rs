@@ -12,6 +12,8 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::causes::chain;
+
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -129,16 +131,9 @@ impl Problem {
 
     /// The causes, outermost first, as one line for the log.
     pub(crate) fn causes(&self) -> String {
-        let first = self
-            .cause
+        self.cause
             .as_deref()
-            .map(|cause| cause as &(dyn Error + 'static));
-        let chain =
-            std::iter::successors(first, |cause: &&(dyn Error + 'static)| (*cause).source());
-        chain
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ")
+            .map_or_else(String::new, |cause| chain(cause))
     }
 
     /// The answer, with what only the request knows.

@@ -26,7 +26,10 @@ use hyper_util::{
     client::legacy::{self, Client},
     rt::{TokioExecutor, TokioTimer},
 };
-use platform::problem::Problem;
+use platform::{
+    causes::{causes, chain},
+    problem::Problem,
+};
 use tokio::time::{timeout, timeout_at};
 
 use crate::auth::Caller;
@@ -254,17 +257,6 @@ fn too_large() -> Problem {
     )
 }
 
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
-        (*error).source()
-    })
-}
-
 fn caused_by<E: Error + 'static>(error: &legacy::Error) -> bool {
     causes(error).any(<dyn Error>::is::<E>)
-}
-
-fn chain(error: &legacy::Error) -> String {
-    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
-    texts.join(": ")
 }

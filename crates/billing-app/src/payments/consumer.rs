@@ -6,6 +6,7 @@
 use messages::{Message, payments::Payment};
 use platform::{
     broker::{Consumer, Failure, Incoming, Refusal},
+    causes::chain,
     database::{Database, DatabaseError},
 };
 use uuid::Uuid;
@@ -62,6 +63,6 @@ fn failure(error: DatabaseError) -> Failure {
     if error.is_transient() {
         Failure::transient(error)
     } else {
-        Failure::Permanent(error.chain())
+        Failure::Permanent(chain(&error))
     }
 }

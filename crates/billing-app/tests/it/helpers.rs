@@ -50,6 +50,7 @@ impl Ground {
 
     pub(crate) fn database_settings(&self) -> Settings {
         Settings {
+            variables: "ORDERS_DB",
             host: self.database.host.clone(),
             port: self.database.port,
             name: self.database.name.clone(),

@@ -57,6 +57,7 @@ pub(crate) fn text(value: &Value) -> String {
 
 pub(crate) fn settings(database: &TestDatabase) -> Settings {
     Settings {
+        variables: "MOVIES_DB",
         host: database.host.clone(),
         port: database.port,
         name: database.name.clone(),

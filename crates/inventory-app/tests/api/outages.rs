@@ -93,12 +93,35 @@ async fn a_start_gives_up_waiting_for_a_database_that_never_comes() {
     let mut settings = settings(&database);
     settings.port = closed_port().await;
     let waited = migrate_when_ready(&settings, || MIGRATIONS, Duration::from_millis(700)).await;
-    assert!(
-        waited
-            .unwrap_err()
-            .to_string()
-            .contains("could not be migrated")
+    assert_eq!(
+        waited.unwrap_err().to_string(),
+        "no connection to the database"
     );
+}
+
+#[tokio::test]
+async fn a_start_with_wrong_settings_fails_at_once_and_names_the_variables() {
+    let database = TestDatabase::create().await;
+    let mut wrong_password = settings(&database);
+    wrong_password.password = "wrong".into();
+    let mut wrong_name = settings(&database);
+    wrong_name.name = "nowhere".into();
+    let role = format!(
+        "the role {}: check MOVIES_DB_USER and MOVIES_DB_PASSWORD",
+        database.user
+    );
+    for (settings, what) in [
+        (wrong_password, role),
+        (wrong_name, "the name nowhere: check MOVIES_DB_NAME".into()),
+    ] {
+        let started = Instant::now();
+        let error = migrate_when_ready(&settings, || MIGRATIONS, Duration::from_secs(30)).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            format!("the database refuses {what}")
+        );
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
 }
 
 /// A port that was free a moment ago, so that connecting to it is refused.

@@ -5,16 +5,14 @@
 //! tries between are at debug level. If the reason changes (first nobody answers, then the password is
 //! wrong), that is told too.
 
-use std::{
-    mem::Discriminant,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 
 use super::{BrokerError, BrokerState, metrics as names};
+use crate::causes::chain;
 
 /// The pause grows from here ...
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -47,11 +45,7 @@ impl Pauses {
 
     /// The pause after a generation that ended with `error`.
     pub(super) fn after(&mut self, error: &BrokerError) -> Duration {
-        match error {
-            BrokerError::Refused(_) => PAUSE_REFUSED,
-            BrokerError::Mismatch { .. } => PAUSE_MISMATCH,
-            _ => self.next(),
-        }
+        Reason::of(error).pause(self.next())
     }
 }
 
@@ -64,7 +58,18 @@ pub(super) struct Status {
 
 struct Outage {
     since: Instant,
-    reason: Discriminant<BrokerError>,
+    reason: Reason,
+}
+
+/// Who has to act; only a change of this is news during an outage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// Nobody: we wait for the broker.
+    Away,
+    /// Whoever sets passwords and permissions.
+    Refused,
+    /// Whoever made that queue.
+    Mismatch,
 }
 
 impl Status {
@@ -103,7 +108,7 @@ impl Status {
     pub(super) fn down(&mut self, error: &BrokerError) -> bool {
         let was_up = *self.state.borrow() != BrokerState::Disconnected;
         self.set(BrokerState::Disconnected);
-        let reason = std::mem::discriminant(error);
+        let reason = Reason::of(error);
         let known = self
             .outage
             .as_ref()
@@ -151,17 +156,28 @@ impl Status {
     }
 }
 
+impl Reason {
+    fn of(error: &BrokerError) -> Self {
+        match error {
+            BrokerError::Refused(_) => Self::Refused,
+            BrokerError::Mismatch { .. } => Self::Mismatch,
+            _ => Self::Away,
+        }
+    }
+
+    /// The pause before the next try, where `growing` is the one for a broker that is away.
+    fn pause(self, growing: Duration) -> Duration {
+        match self {
+            Self::Away => growing,
+            Self::Refused => PAUSE_REFUSED,
+            Self::Mismatch => PAUSE_MISMATCH,
+        }
+    }
+}
+
 impl Drop for Status {
     /// However its task ended, health must not go on saying that all is well.
     fn drop(&mut self) {
         self.set(BrokerState::Disconnected);
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

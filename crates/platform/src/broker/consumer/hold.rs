@@ -14,10 +14,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::broker::{
-    BrokerError, metrics as names,
-    supervisor::{Pauses, chain},
-};
+use crate::broker::{BrokerError, metrics as names, supervisor::Pauses};
+use crate::causes::chain;
 
 /// The patience with one batch.
 pub(super) struct Hold<'a> {

@@ -1,0 +1,162 @@
+//! PostgreSQL: a pool, queries that are bounded in time, migrations under a lock.
+//!
+//! Every query waits at most [`QUERY_LIMIT`] in all, connection included, even for a server that is stopped and
+//! answers nothing. A connection that broke is replaced without a word to the client but one 503. No query text
+//! is made from input; no error text of the database reaches a client.
+
+mod connect;
+mod migrations;
+
+use std::{error::Error, time::Duration};
+
+use diesel::{QueryResult, result::DatabaseErrorKind};
+use diesel_async::{
+    AsyncPgConnection, RunQueryDsl,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod, bb8,
+    },
+};
+use futures_util::{FutureExt, future::BoxFuture};
+
+use crate::problem::Problem;
+
+pub use connect::{ConnectError, Settings};
+pub use migrations::{migrate, migrate_when_ready};
+
+/// The longest that a query may take, from asking for a connection to its last row.
+pub const QUERY_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// How long a connection may be waited for; shorter than [`QUERY_LIMIT`].
+const CONNECTION_LIMIT: Duration = Duration::from_secs(1);
+
+/// A query was not answered, or the database said no.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// No connection could be had in time.
+    #[error("no database connection")]
+    Unavailable(#[source] bb8::RunError),
+    /// No answer within the limit.
+    #[error("no answer from the database within {0:?}")]
+    Late(Duration),
+    /// The database answered with an error.
+    #[error("the database refused a query")]
+    Query(#[source] diesel::result::Error),
+    /// The database cannot be reached to migrate it.
+    #[error(transparent)]
+    Connect(ConnectError),
+    /// A migration failed.
+    #[error("the database could not be migrated")]
+    Migration(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A handle to the pool; clones share it.
+#[derive(Clone)]
+pub struct Database {
+    pool: bb8::Pool<AsyncPgConnection>,
+}
+
+impl Database {
+    /// A pool of at most `size` connections, opened when they are needed.
+    #[must_use]
+    pub fn new(settings: &Settings, size: u32) -> Self {
+        let mut config = ManagerConfig::<AsyncPgConnection>::default();
+        config.recycling_method = RecyclingMethod::CustomFunction(Box::new(still_open));
+        let settings = settings.clone();
+        config.custom_setup = Box::new(move |_| settings.clone().establish().boxed());
+        // Our own setup has the settings: the URL is for the default one.
+        let manager = AsyncDieselConnectionManager::new_with_config("", config);
+        let builder = bb8::Pool::builder()
+            .max_size(size)
+            .connection_timeout(CONNECTION_LIMIT);
+        Self {
+            pool: builder.build_unchecked(manager),
+        }
+    }
+
+    /// Runs one query, or one transaction, within [`QUERY_LIMIT`].
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; what the database refused is in [`DatabaseError::Query`].
+    pub async fn run<T: Send>(
+        &self,
+        query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
+    ) -> Result<T, DatabaseError> {
+        self.run_within(QUERY_LIMIT, query).await
+    }
+
+    /// [`Self::run`] for a query that has a reason to take longer.
+    ///
+    /// # Errors
+    /// [`DatabaseError`], as [`Self::run`].
+    pub async fn run_within<T: Send>(
+        &self,
+        limit: Duration,
+        query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
+    ) -> Result<T, DatabaseError> {
+        let bounded = tokio::time::timeout(limit, async {
+            let mut connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
+            query(&mut connection).await.map_err(DatabaseError::Query)
+        });
+        bounded.await.unwrap_or(Err(DatabaseError::Late(limit)))
+    }
+
+    /// Asks the database for one row, for `/health/ready`; the error is a short reason without addresses.
+    pub fn checker(&self) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+        let database = self.clone();
+        move || {
+            let database = database.clone();
+            async move {
+                let one = database
+                    .run(|connection| diesel::sql_query("SELECT 1").execute(connection).boxed());
+                one.await.map(|_| ()).map_err(|error| error.to_string())
+            }
+            .boxed()
+        }
+    }
+}
+
+impl DatabaseError {
+    /// Whether the same query may succeed later: the database was absent, late or busy, and the query not wrong.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use diesel::result::Error::{BrokenTransactionManager, DatabaseError as Refused};
+        match self {
+            Self::Unavailable(_) | Self::Late(_) | Self::Query(BrokenTransactionManager) => true,
+            Self::Query(Refused(kind, _)) => !matches!(
+                kind,
+                DatabaseErrorKind::UniqueViolation
+                    | DatabaseErrorKind::ForeignKeyViolation
+                    | DatabaseErrorKind::NotNullViolation
+                    | DatabaseErrorKind::CheckViolation
+                    | DatabaseErrorKind::RestrictViolation
+                    | DatabaseErrorKind::ExclusionViolation
+            ),
+            Self::Query(_) | Self::Connect(_) | Self::Migration(_) => false,
+        }
+    }
+}
+
+/// Absent, late or busy is a 503. What is left is our own mistake: a slice turns constraints into client errors.
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        let problem = if error.is_transient() {
+            Problem::unavailable("the database does not answer; try again in a moment")
+        } else {
+            Problem::new(
+                axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+                "the request could not be carried out",
+            )
+        };
+        problem.because(error)
+    }
+}
+
+/// A closed connection is found without a round trip: asking the server on every checkout would cost one.
+fn still_open(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<()>> {
+    let open = if connection.is_broken() {
+        Err(diesel::result::Error::BrokenTransactionManager)
+    } else {
+        Ok(())
+    };
+    std::future::ready(open).boxed()
+}
