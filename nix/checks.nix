@@ -1,0 +1,105 @@
+# What `nix flake check` runs: the steps of scripts/test that fit into a sandbox, and the three machines.
+{
+  self,
+  pkgs,
+  built,
+}:
+let
+  inherit (built)
+    common
+    craneLib
+    dependencies
+    services
+    source
+    ;
+  tools = import ./tools.nix pkgs;
+  withDependencies = common // {
+    cargoArtifacts = dependencies;
+  };
+
+  check =
+    name: inputs: command:
+    pkgs.runCommand "crud-master-${name}" { nativeBuildInputs = inputs; } ''
+      cp -r ${self} source
+      chmod -R u+w source
+      cd source
+      ${command}
+      touch $out
+    '';
+
+  test =
+    name:
+    import (./tests + "/${name}.nix") {
+      inherit self pkgs;
+    };
+in
+services
+// {
+  clippy = craneLib.cargoClippy (
+    withDependencies
+    // {
+      cargoClippyExtraArgs = "--workspace --all-targets -- --deny warnings";
+    }
+  );
+
+  fmt = craneLib.cargoFmt common;
+
+  doc = craneLib.cargoDoc (
+    withDependencies
+    // {
+      cargoDocExtraArgs = "--workspace --no-deps";
+      env.RUSTDOCFLAGS = "--deny warnings";
+    }
+  );
+
+  deny = craneLib.cargoDeny (
+    common
+    // {
+      src = source [
+        ../crates
+        ./deny.toml
+      ];
+      cargoDenyExtraArgs = "--config nix/deny.toml";
+    }
+  );
+
+  # All crates against a real PostgreSQL and RabbitMQ, which scripts/lib starts inside the sandbox.
+  tests = craneLib.mkCargoDerivation (
+    withDependencies
+    // {
+      pnameSuffix = "-tests";
+      src = source [
+        ../.env
+        ../crates
+        ../postman
+        ../scripts
+        ./tests/crates.sh
+      ];
+      nativeBuildInputs = tools.running;
+      buildPhaseCargoCommand = "CARGO_PROFILE=$CARGO_PROFILE bash nix/tests/crates.sh";
+      doInstallCargoArtifacts = false;
+    }
+  );
+
+  shellcheck = check "shellcheck" [ pkgs.shellcheck ] ''
+    bash -c 'source scripts/lib/checks.sh; check_shell'
+    shellcheck -x nix/*.sh nix/*/*.sh
+  '';
+
+  nix =
+    check "nix"
+      [
+        pkgs.deadnix
+        pkgs.nixfmt
+        pkgs.python3
+      ]
+      ''
+        deadnix --fail flake.nix nix
+        nixfmt --check flake.nix $(find nix -name '*.nix')
+        python3 -m py_compile nix/tests/*.py
+      '';
+
+  machines-inventory = test "inventory";
+  machines-billing = test "billing";
+  machines-postman = test "postman";
+}

@@ -1,0 +1,62 @@
+# RabbitMQ as the services want it: users, permissions and virtual host from the environment, by the same definitions as
+# on a developer's machine; no guest; and nothing that drops a message because it was delivered too often.
+{
+  config,
+  lib,
+  pkgs,
+}:
+let
+  scripts = import ./scripts.nix { inherit lib; };
+  rabbitmq = config.services.rabbitmq;
+in
+{
+  # What the service comes after.
+  unit = "crud-master-broker.service";
+
+  portOption = lib.mkOption {
+    type = lib.types.port;
+    default = 5672;
+    description = "The AMQP port of RabbitMQ; the firewall says who may reach it.";
+  };
+
+  config =
+    { cfg }:
+    {
+      services.rabbitmq = {
+        enable = true;
+        listenAddress = "0.0.0.0"; # it may start before the address of this machine is there
+        port = cfg.amqpPort;
+      };
+
+      systemd.services.crud-master-broker = {
+        description = "crud-master: RabbitMQ's users from ${cfg.environmentFile}";
+        wantedBy = [ "multi-user.target" ];
+        requires = [ "rabbitmq.service" ];
+        after = [ "rabbitmq.service" ];
+        environment.HOME = rabbitmq.dataDir; # the Erlang cookie is there
+        unitConfig.AssertPathExists = cfg.environmentFile;
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          User = "rabbitmq";
+          Group = "rabbitmq";
+          WorkingDirectory = rabbitmq.dataDir;
+          EnvironmentFile = cfg.environmentFile;
+          Restart = "on-failure";
+          RestartSec = 5;
+          ExecStart = lib.getExe (
+            pkgs.writeShellApplication {
+              name = "crud-master-broker";
+              runtimeInputs = [
+                rabbitmq.package
+                pkgs.coreutils
+                pkgs.gnugrep
+              ];
+              runtimeEnv.SCRIPTS = "${scripts}";
+              text = builtins.readFile ./broker.sh;
+            }
+          );
+        };
+      };
+    };
+}

@@ -1,0 +1,72 @@
+# PostgreSQL as a service of ours wants it: on loopback, a password for every connection over TCP, and the role and the
+# database that the service's environment names, made by the same SQL as on a developer's machine. The role owns its
+# database and may nothing else; its password goes from the environment to psql and is in no argument and no store path.
+{
+  config,
+  lib,
+  pkgs,
+}:
+let
+  scripts = import ./scripts.nix { inherit lib; };
+in
+{
+  # What the service comes after.
+  unit = "crud-master-database.service";
+
+  portOption = lib.mkOption {
+    type = lib.types.port;
+    default = 5432;
+    description = "The port of PostgreSQL, on loopback only.";
+  };
+
+  # `prefix`: the service's variables are PREFIX_NAME, PREFIX_USER and PREFIX_PASSWORD.
+  config =
+    { prefix, cfg }:
+    {
+      services.postgresql = {
+        enable = true;
+        settings = {
+          port = cfg.databasePort;
+          password_encryption = "scram-sha-256";
+          timezone = "UTC";
+          log_timezone = "UTC";
+        };
+        authentication = ''
+          host all all 127.0.0.1/32 scram-sha-256
+          host all all ::1/128      scram-sha-256
+        '';
+      };
+
+      systemd.services.crud-master-database = {
+        description = "crud-master: role and database from ${cfg.environmentFile}";
+        wantedBy = [ "multi-user.target" ];
+        requires = [ "postgresql.target" ];
+        after = [ "postgresql.target" ];
+        environment.PGPORT = toString cfg.databasePort;
+        unitConfig.AssertPathExists = cfg.environmentFile;
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          User = "postgres";
+          Group = "postgres";
+          EnvironmentFile = cfg.environmentFile;
+          Restart = "on-failure";
+          RestartSec = 5;
+          ExecStart = lib.getExe (
+            pkgs.writeShellApplication {
+              name = "crud-master-database";
+              runtimeInputs = [
+                config.services.postgresql.finalPackage
+                pkgs.coreutils
+              ];
+              runtimeEnv = {
+                SCRIPTS = "${scripts}";
+                PREFIX = prefix;
+              };
+              text = builtins.readFile ./database.sh;
+            }
+          );
+        };
+      };
+    };
+}

@@ -1,0 +1,44 @@
+# The inventory, and the PostgreSQL with its database on the same machine.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  service = import ./service.nix { inherit config lib pkgs; };
+  database = import ./database.nix { inherit config lib pkgs; };
+  cfg = config.services.crud-master.inventory;
+in
+{
+  options.services.crud-master.inventory =
+    service.options {
+      name = "inventory-app";
+      description = "the inventory of crud-master with its database";
+      port = 8080;
+    }
+    // {
+      databasePort = database.portOption;
+    };
+
+  config = lib.mkIf cfg.enable (
+    lib.mkMerge [
+      (database.config {
+        prefix = "MOVIES_DB";
+        inherit cfg;
+      })
+      (service.config {
+        name = "inventory-app";
+        pm2 = "inventory_app";
+        inherit cfg;
+        after = [ database.unit ];
+        settings = {
+          INVENTORY_APP_HOST = cfg.address;
+          INVENTORY_APP_PORT = cfg.port;
+          MOVIES_DB_HOST = "127.0.0.1";
+          MOVIES_DB_PORT = cfg.databasePort;
+        };
+      })
+    ]
+  );
+}

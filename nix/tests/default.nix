@@ -1,0 +1,65 @@
+# The three machines of nix/machines and a client, as the tests run them: `machines NAME` is one test, whose script is
+# system.py and then NAME.py. Addresses and ports are those of .env; the passwords are made up here.
+{ self, pkgs }:
+let
+  inherit (pkgs) lib;
+  table = lib.importJSON ../machines.json;
+  public = import ../environment.nix { inherit lib; };
+  secrets = lib.genAttrs table.secrets (name: "of the test's ${name}") // {
+    OPERATOR_TOKEN = "";
+  };
+
+  node = machine: memory: {
+    imports = [
+      self.nixosModules.default
+      (../machines + "/${machine}.nix")
+    ];
+    virtualisation.memorySize = memory;
+    # In the store, as nothing here is a secret; a real machine gets it from the Vagrantfile.
+    environment.etc."crud-master/env" = {
+      mode = "0600";
+      text = lib.concatMapStrings (
+        name: "${name}='${(public // secrets).${name}}'\n"
+      ) table.machines.${machine}.variables;
+    };
+  };
+
+  constants = {
+    GATEWAY = "http://${public.API_GATEWAY_HOST}:${public.API_GATEWAY_PORT}";
+    INVENTORY = "${public.INVENTORY_APP_HOST} ${public.INVENTORY_APP_PORT}";
+    BILLING = "${public.BILLING_APP_HOST} ${public.BILLING_APP_PORT}";
+    AMQP = "${public.AMQP_HOST} ${public.AMQP_PORT}";
+    COLLECTION = "${../../postman}";
+  };
+in
+name:
+pkgs.testers.runNixOSTest {
+  name = "crud-master-${name}";
+
+  nodes = {
+    gateway = node "gateway-vm" 1024;
+    inventory = node "inventory-vm" 1024;
+    billing = node "billing-vm" 2048;
+    client = {
+      environment.systemPackages = [
+        pkgs.jq
+        pkgs.netcat
+        pkgs.newman
+      ];
+      networking.interfaces.eth1.ipv4.addresses = [
+        {
+          address = "192.168.56.1";
+          prefixLength = 24;
+        }
+      ];
+    };
+  };
+
+  testScript = lib.concatStrings (
+    lib.mapAttrsToList (constant: value: "${constant} = ${builtins.toJSON value}\n") constants
+    ++ [
+      (builtins.readFile ./system.py)
+      (builtins.readFile (./. + "/${name}.py"))
+    ]
+  );
+}

@@ -1,0 +1,40 @@
+with subtest("movies are made, found, changed and deleted through the gateway"):
+    made = call("POST", "/api/movies", {"title": "A new movie", "description": "Very short description"})
+    assert made["title"] == "A new movie", made
+    assert call("GET", "/api/movies") == [made]
+    assert call("GET", "/api/movies?title=new") == [made]
+    changed = call("PUT", f"/api/movies/{made['id']}", {"title": "Another title", "description": None})
+    assert sql(inventory, "movies_db", "SELECT title FROM movies") == "Another title"
+    assert call("GET", f"/api/movies/{made['id']}") == changed
+    assert call("DELETE", f"/api/movies/{made['id']}") == {"deleted": 1}
+    assert call("GET", "/api/movies") == []
+
+with subtest("the role owns its database and may nothing else"):
+    rights = "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = $$inventory_app$$"
+    assert sql(inventory, "postgres", rights.replace("$", "\\$")) == "t|f|f|f"
+
+with subtest("each service runs under pm2 as a user of its own"):
+    for machine, name, user in (
+        (gateway, "api_gateway", "api-gateway"),
+        (inventory, "inventory_app", "inventory-app"),
+        (billing, "billing_app", "billing-app"),
+    ):
+        assert pm2_status(machine, name) == "online"
+        assert machine.succeed(f"ps -o user:32= -p $(sudo pm2 pid {name})").strip() == user
+
+with subtest("a machine offers what the table says, and only to whom it says"):
+    for offer in (INVENTORY, BILLING, AMQP):
+        gateway.succeed(f"nc -z -w 3 {offer}")
+        client.fail(f"nc -z -w 3 {offer}")
+    for address in (INVENTORY.split()[0], BILLING.split()[0]):
+        gateway.fail(f"nc -z -w 3 {address} 5432")
+    inventory.fail(f"nc -z -w 3 {AMQP}")
+
+with subtest("a missing variable is named in the log, and pm2 waits longer each time"):
+    inventory.succeed("sed -i.kept /MOVIES_DB_PASSWORD/d /etc/crud-master/env")
+    inventory.succeed("systemctl restart inventory-app")
+    inventory.wait_until_succeeds("journalctl -u inventory-app | grep 'not set.*MOVIES_DB_PASSWORD'")
+    inventory.wait_until_succeeds("journalctl -u inventory-app | grep 'will restart in 150ms'")
+    inventory.succeed("mv /etc/crud-master/env.kept /etc/crud-master/env")
+    inventory.succeed("systemctl restart inventory-app")
+    client.wait_until_succeeds(f"curl -fsS {GATEWAY}/health/ready")

@@ -1,0 +1,2 @@
+# the Postman collection, run by newman from outside.
+args: import ./. args "postman"

@@ -1,0 +1,34 @@
+# The programs that scripts/ and the tests call, with the names under which they are looked for.
+pkgs: {
+  # For a running system: scripts/up, down, service, psql.
+  running = [
+    pkgs.bash
+    pkgs.coreutils
+    pkgs.curl
+    pkgs.findutils
+    pkgs.gnugrep
+    pkgs.gnused
+    pkgs.postgresql
+    pkgs.procps
+    pkgs.rabbitmq-server
+    pkgs.util-linux
+  ];
+
+  # For building and for scripts/test, scripts/bench and scripts/machines.
+  developing = [
+    pkgs.cargo-deny
+    pkgs.deadnix
+    pkgs.diesel-cli
+    pkgs.git
+    pkgs.iproute2
+    pkgs.iptables
+    pkgs.jq
+    pkgs.newman
+    pkgs.nodejs
+    pkgs.pm2
+    pkgs.python3
+    pkgs.rust-analyzer
+    pkgs.shellcheck
+    pkgs.wrk
+  ];
+}
