@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lapin::{
     ErrorKind,
-    protocol::{AMQPErrorKind, AMQPSoftError},
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
 /// Why a connection could not be made or had to end.
@@ -35,6 +35,13 @@ pub enum BrokerError {
     /// The connection or a channel of it ended.
     #[error("the connection was lost")]
     Lost(#[source] lapin::Error),
+    /// The client library cannot read what the broker sends, most likely a message whose properties hold text that is
+    /// not UTF-8. It comes again with every delivery; an operator has to take it out of the queue.
+    #[error(
+        "something here cannot be read, perhaps a message with properties that are not UTF-8; \
+         take it out of the queue through the broker's management page"
+    )]
+    Unreadable(#[source] lapin::Error),
     /// The consumer was cancelled by the broker, for instance because its queue was deleted.
     #[error("the broker cancelled the consumer")]
     Cancelled,
@@ -62,10 +69,10 @@ pub enum BrokerError {
 
 impl From<lapin::Error> for BrokerError {
     fn from(error: lapin::Error) -> Self {
-        if is_refusal(&error) {
-            Self::Refused(error)
-        } else {
-            Self::Lost(error)
+        match error.kind() {
+            _ if is_refusal(&error) => Self::Refused(error),
+            ErrorKind::ParsingError(_) => Self::Unreadable(error),
+            _ => Self::Lost(error),
         }
     }
 }
@@ -78,7 +85,7 @@ fn is_refusal(error: &lapin::Error) -> bool {
     matches!(
         error.kind(),
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
-            | AMQPErrorKind::Hard(lapin::protocol::AMQPHardError::NOTALLOWED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
     )
 }
 

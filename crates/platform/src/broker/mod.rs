@@ -10,7 +10,7 @@
 //!
 //! - `connection`: one connection with bounds on opening and closing.
 //! - `topology`: the one declaration of a queue.
-//! - `supervisor`: what a generation is, the pauses between two of them, state for health, one log line per outage.
+//! - `status`: what a generation is, the state for health, one log line per outage; `pauses`: between generations.
 //! - `message`: what goes out, what comes in.
 //! - [`publisher`]: batches behind a barrier of confirms.
 //! - [`consumer`]: batches into one transaction, bisection, holding, refusal.
@@ -23,8 +23,9 @@ pub mod dead_letters;
 mod error;
 mod message;
 pub mod metrics;
+mod pauses;
 pub mod publisher;
-mod supervisor;
+mod status;
 mod topology;
 
 use std::fmt;

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::broker::{BrokerError, metrics as names, supervisor::Pauses};
+use crate::broker::{BrokerError, metrics as names, pauses::Pauses};
 use crate::causes::chain;
 
 /// The patience with one batch.

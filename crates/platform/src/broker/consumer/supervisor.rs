@@ -18,10 +18,8 @@ use super::{
     settle::Settling,
 };
 use crate::broker::{
-    BrokerError, BrokerState, Incoming, Publisher, Settings,
-    connection::Link,
-    supervisor::{Pauses, Status},
-    topology,
+    BrokerError, BrokerState, Incoming, Publisher, Settings, connection::Link, pauses::Pauses,
+    status::Status, topology,
 };
 
 /// Everything that consuming one queue needs.
@@ -48,13 +46,14 @@ impl<C: Consumer> Supervisor<C> {
         limits: Limits,
         stop: CancellationToken,
     ) -> Self {
+        let status = Status::new(format!("consumer of {}", consumer.queue()));
         Self {
             consumer,
             settings,
             dead_letters,
             limits,
             stop,
-            status: Status::new("consumer"),
+            status,
         }
     }
 

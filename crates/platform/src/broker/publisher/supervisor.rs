@@ -14,10 +14,7 @@ use super::{
     lane,
 };
 use crate::broker::{
-    BrokerError, BrokerState, Settings,
-    connection::Link,
-    supervisor::{Pauses, Status},
-    topology,
+    BrokerError, BrokerState, Settings, connection::Link, pauses::Pauses, status::Status, topology,
 };
 
 /// How long messages in hand may take to be settled after a stop.
@@ -39,7 +36,7 @@ impl Supervisor {
             queues,
             inbox,
             held: Default::default(),
-            status: Status::new("publisher"),
+            status: Status::new("publisher".into()),
         }
     }
 
