@@ -75,7 +75,6 @@ pub(super) struct PaymentQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
     /// The key after which the page begins; taken from a `Link` header.
-    #[param(minimum = 0)]
     after: Option<i64>,
 }
 
