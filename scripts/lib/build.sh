@@ -1,7 +1,19 @@
 # shellcheck shell=bash
-# Builds the services. A build that is up to date takes a fraction of a second.
+# Builds the services. A build that is up to date takes a fraction of a second. Where CRUD_MASTER_BIN names a folder with
+# the binaries, as `nix run` does, nothing is built and nothing for building is needed.
+
+prepare_build() {
+    if [[ -z ${CRUD_MASTER_BIN:-} ]]; then require_cargo; fi
+}
 
 build_services() {
+    if [[ -n ${CRUD_MASTER_BIN:-} ]]; then ln -sfn -- "$CRUD_MASTER_BIN" "$DATA/services" && return 0; fi
+    rm -f -- "$DATA/services"
+    install_missing gcc libc6-dev
+    run_cargo_build
+}
+
+run_cargo_build() {
     local arguments=(build --locked)
     case $PROFILE in
         # The whole workspace chooses the features, as in `cargo test --workspace`: nothing is compiled twice.

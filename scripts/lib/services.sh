@@ -3,7 +3,9 @@
 
 PROFILE=${CRUD_MASTER_PROFILE:-release} # `dev` shares its build with `cargo test`
 
+# Of the last build by scripts/up; what `nix run` brought along instead is linked from $DATA/services.
 service_binary() { # NAME
+    if [[ -e $DATA/services/$1 ]]; then printf '%s/services/%s' "$DATA" "$1" && return 0; fi
     local target=${CARGO_TARGET_DIR:-target} folder=$PROFILE
     [[ $target == /* ]] || target=$ROOT/$target
     [[ $PROFILE != dev ]] || folder=debug
