@@ -2,7 +2,7 @@
 # RabbitMQ's users and what each may do, from .env, as the definitions file that the node loads at every start.
 # Passwords are in it as salted hashes only. There is no guest. NixOS machines import the same (nix/modules/broker.sh).
 
-# rabbitmq_definitions [ADMIN_PASSWORD]: without a password there is no administrator.
+# rabbitmq_definitions [ADMIN_PASSWORD]: without a password there is no administrator. RABBITMQ_MAJOR is for which RabbitMQ.
 rabbitmq_definitions() {
     local vhost gateway billing admin='' admin_may=''
     vhost=$(json_string "$AMQP_VHOST") gateway=$(json_string "$GATEWAY_AMQP_USER") billing=$(json_string "$BILLING_AMQP_USER")
@@ -27,9 +27,17 @@ rabbitmq_definitions() {
      "write": "^(amq\\\\.default|billing_queue)$", "read": "^$"},
     {"user": $billing, "vhost": $vhost, "configure": "^billing_queue(\\\\.dead)?$",
      "write": "^(amq\\\\.default|billing_queue(\\\\.dead)?)$", "read": "^billing_queue(\\\\.dead)?$"}
-  ]
+  ],
+  "policies": [$(keep_every_message "$vhost")]
 }
 EOS
+}
+
+# From RabbitMQ 4.0 on, a quorum queue drops a message at its 21st delivery, and a consumer that dies counts. Before 4.0 there
+# is no limit, and -1 would be one.
+keep_every_message() { # VHOST_IN_JSON
+    ((${RABBITMQ_MAJOR:-0} >= 4)) || return 0
+    printf '{"vhost": %s, "name": "keep-every-message", "pattern": "^billing_queue(\\\\.dead)?$", "apply-to": "quorum_queues", "definition": {"delivery-limit": -1}}' "$1"
 }
 
 json_string() { # TEXT without control characters

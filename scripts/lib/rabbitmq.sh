@@ -4,6 +4,7 @@
 # distribution port of .env, so that it lives beside any other node.
 
 RABBITMQ_OLDEST=3.10
+RABBITMQ_LISTEN=127.0.0.1 # a machine of scripts/machines is open to others, and its firewall says to whom
 
 # Prints the server's start script. Debian's wrapper on PATH would insist on its own user and folders: step behind it.
 rabbitmq_server() {
@@ -21,7 +22,7 @@ rabbitmq_new_enough() { # PATH, which holds the version nearly everywhere (…/r
 }
 
 rabbitmq_check() {
-    require_loopback AMQP_HOST
+    [[ $RABBITMQ_LISTEN != 127.0.0.1 ]] || require_loopback AMQP_HOST
     require_set AMQP_VHOST GATEWAY_AMQP_USER BILLING_AMQP_USER
     rabbitmq_check_epmd_port
 }
@@ -33,6 +34,7 @@ rabbitmq_start() {
     rabbitmq_cookie "$home/.erlang.cookie"
     rabbitmq_config >"$home/rabbitmq.conf"
     printf '[rabbitmq_management].\n' >"$home/enabled_plugins"
+    [[ ! $server =~ rabbitmq[_-]server-([0-9]+) ]] || export RABBITMQ_MAJOR=${BASH_REMATCH[1]}
     (umask 077 && rabbitmq_definitions "$(own_secret rabbitmq)" >"$home/definitions.json") || exit 1
     (cd "$home" && rabbitmq_environment "$home" && launch rabbitmq "$server")
 }
@@ -56,7 +58,7 @@ rabbitmq_environment() { # HOME
 
 rabbitmq_config() {
     cat <<EOS
-listeners.tcp.1 = 127.0.0.1:$AMQP_PORT
+listeners.tcp.1 = $RABBITMQ_LISTEN:$AMQP_PORT
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $AMQP_MANAGEMENT_PORT
 load_definitions = $DATA/rabbitmq/definitions.json

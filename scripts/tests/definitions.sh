@@ -16,3 +16,5 @@ expect_failure "a control character in a name" "control character" json_string $
 expect_failure "an empty password" "GATEWAY_AMQP_PASSWORD is empty" eval 'GATEWAY_AMQP_PASSWORD=; rabbitmq_definitions'
 expect_equal "no password is in the file" '' "$(rabbitmq_definitions "$(own_secret rabbitmq)" | grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$(own_secret rabbitmq)")"
 expect_equal "an administrator only with a password" '' "$(rabbitmq_definitions | grep -F admin)"
+expect_equal "no limit on deliveries from RabbitMQ 4 on" 1 "$(RABBITMQ_MAJOR=4 rabbitmq_definitions | grep -c '"delivery-limit": -1')"
+expect_equal "nothing about it before" '' "$(RABBITMQ_MAJOR=3 rabbitmq_definitions | grep delivery-limit)"
