@@ -11,11 +11,15 @@ pub fn causes<'a>(
     })
 }
 
-/// [`causes`] as one line.
+/// [`causes`] as one line. Libraries do repeat their causes; what an error has quoted already is not told twice.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    causes(error)
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    causes(error).skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
 }

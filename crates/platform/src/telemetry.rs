@@ -24,6 +24,10 @@ const BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// The AMQP library logs each try to connect as an error, and the bodies of returned messages; `broker` tells what
+/// matters of it. `LOG=info,lapin=warn` has it back.
+const QUIET: &str = "lapin=off";
+
 /// How to log.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -63,7 +67,8 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`] when `LOG` is wrong or when it is called twice.
 pub fn start(args: &Args) -> Result<PrometheusHandle, TelemetryError> {
-    let filter = EnvFilter::try_new(&args.log).map_err(TelemetryError::Filter)?;
+    let filter = format!("{QUIET},{}", args.log);
+    let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_writer(std::io::stderr);
     match args.log_format {
