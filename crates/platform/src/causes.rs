@@ -14,12 +14,14 @@ pub fn causes<'a>(
 /// [`causes`] as one line. Libraries do repeat their causes; what an error has quoted already is not told twice.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    causes(error).skip(1).fold(error.to_string(), |told, cause| {
-        let cause = cause.to_string();
-        if told.contains(&cause) {
-            told
-        } else {
-            format!("{told}: {cause}")
-        }
-    })
+    causes(error)
+        .skip(1)
+        .fold(error.to_string(), |told, cause| {
+            let cause = cause.to_string();
+            if told.contains(&cause) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
 }
