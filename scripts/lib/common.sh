@@ -14,7 +14,7 @@ die() { # one line to stderr; ends the (sub)shell even where `set -e` is suspend
 }
 
 # Prints the comment at the head of the running script: its --help.
-usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^[^#]/{/^# shellcheck/d;s/^# \{0,1\}//p}' "$0"; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 

@@ -7,6 +7,7 @@ TEST_PORTS=(API_GATEWAY_PORT INVENTORY_APP_PORT BILLING_APP_PORT MOVIES_DB_PORT 
 use_test_instance() { # DATA_FOLDER
     local name
     for name in "${ENV_NAMES[@]}"; do unset "$name" "${name}_FILE"; done
+    unset CRUD_MASTER_BIN # what is tested is built from this checkout
     load_env "$ROOT/.env"
     DATA=$1 MARKER=$1/.crud-master PROFILE=dev
     export CRUD_MASTER_DATA=$DATA CRUD_MASTER_PROFILE=$PROFILE
