@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use platform::{broker::consumer::Limits, runtime::Tasks};
+use platform::{
+    broker::{DeadLetters, Settings, consumer::Limits, dead_letters::Which},
+    runtime::Tasks,
+};
 use testing::TestBroker;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    helpers::{QUEUE, eventually, publish, publish_all, publisher, settings, stop},
+    helpers::{PATIENCE, QUEUE, eventually, publish, publish_all, publisher, settings, stop},
     recorder::Recorder,
 };
 
@@ -196,4 +199,29 @@ async fn a_deleted_queue_is_made_again_and_consumed() {
     broker.delete_queue(QUEUE).await;
     publish(&publisher, "after").await.unwrap();
     eventually("it is stored", || recorder.stored() == ["after"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_two_queues_are_all_that_it_needs_rights_for() {
+    let broker = TestBroker::create().await;
+    let tasks = Tasks::default();
+    let (own, write) = (r"^tested(\.dead)?$", r"^(amq\.default|tested(\.dead)?)$");
+    let user = broker.add_user("reader", own, write, own).await;
+    let settings = Settings {
+        user: user.clone(),
+        password: user.into(),
+        ..settings(&broker)
+    };
+    let publisher = publisher(settings.clone(), &tasks).await;
+    let recorder = Recorder::default();
+    recorder
+        .start(settings.clone(), &publisher, Limits::default(), &tasks)
+        .await;
+    publish_all(&publisher, ["good".into(), "bad".into()]).await;
+    eventually("one is refused", || recorder.refusals().len() == 1).await;
+    let dead = DeadLetters::new(settings, QUEUE);
+    let listed = async { while dead.list(9).await.unwrap().is_empty() {} };
+    timeout(PATIENCE, listed).await.expect("its dead letter");
+    assert_eq!(dead.replay(Which::All, &publisher).await.unwrap(), 1);
+    eventually("it is refused again", || recorder.refusals().len() == 2).await;
 }
