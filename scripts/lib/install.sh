@@ -26,6 +26,10 @@ has_package() {
         gcc) have cc ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] || ! have apt-get ;;
         nodejs) have node ;;
+        vagrant-libvirt) vagrant plugin list 2>/dev/null | grep -q "^$1 " ;;
+        iproute2) have ip ;;
+        iptables) have iptables-restore ;;
+        procps) have ps ;;
         python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
         *) have "$1" ;;
     esac
