@@ -10,7 +10,7 @@ use super::{BrokerError, status::Reason};
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// ... to here, and jitter adds up to as much again: a broker that is back is seen well within a second.
-const PAUSE_MAX: Duration = Duration::from_millis(400);
+const PAUSE_MAX: Duration = Duration::from_millis(300);
 
 /// When we are refused, each try is a line in the broker's log; but a starting broker refuses for a moment, too.
 const PAUSE_REFUSED: Duration = Duration::from_secs(1);

@@ -90,7 +90,7 @@ async fn without_a_broker_the_answer_comes_at_the_deadline() {
     let result = publisher.publish(message, Duration::from_millis(300)).await;
     assert_eq!(result, Err(PublishError::Unconfirmed));
     assert!(
-        (300..600).contains(&begin.elapsed().as_millis()),
+        (300..1500).contains(&begin.elapsed().as_millis()),
         "{:?}",
         begin.elapsed()
     );

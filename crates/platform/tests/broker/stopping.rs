@@ -63,7 +63,7 @@ async fn a_held_batch_is_let_go_at_once() {
         .await;
     eventually("it is held", || recorder.tries() > 2).await;
     let took = stop(&intake).await;
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(broker.drain(QUEUE).await.len(), 30);
 }
 
