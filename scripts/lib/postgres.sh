@@ -3,6 +3,8 @@
 # $DATA/postgres, the superuser's password in $DATA/secrets/postgres, no Unix socket, a password for every connection.
 
 POSTGRES_OLDEST=13
+POSTGRES_SOCKETS=''                # folder of the Unix socket; a machine of scripts/machines has one,
+POSTGRES_SOCKET_AUTH=scram-sha-256 # and lets its users in by their names
 
 # Prints the folder of the server's programs: on PATH, else the newest of Debian's; of the version that made the data.
 postgres_bindir() {
@@ -39,7 +41,7 @@ postgres_settings() { # one NAME=VALUE a line; everything that differs from the 
     cat <<EOS
 listen_addresses=127.0.0.1
 port=$MOVIES_DB_PORT
-unix_socket_directories=
+unix_socket_directories=$POSTGRES_SOCKETS
 cluster_name=crud-master
 max_connections=200
 max_wal_size=512MB
@@ -83,7 +85,7 @@ postgres_create() {
     own "$new"
     own "$password"
     (cd "$DATA" && "${RUN_AS[@]}" "$BIN/initdb" --pgdata="$new" --username=postgres --pwfile="$password" \
-        --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --data-checksums) >>"$(log_file postgres)" 2>&1 ||
+        --auth-host=scram-sha-256 --auth-local="$POSTGRES_SOCKET_AUTH" --encoding=UTF8 --locale=C.UTF-8 --data-checksums) >>"$(log_file postgres)" 2>&1 ||
         die "initdb failed; the end of $(log_file postgres): $(tail -n 3 -- "$(log_file postgres)")"
     rm -f -- "$password"
     mv -- "$new" "$DATA/postgres"

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Roles and databases of the services, made or brought up to date from .env.
 
+POSTGRES_DATABASES=(MOVIES_DB ORDERS_DB) # the prefixes of their variables
+
 postgres_provision() {
+    local prefix
     postgres_need_bindir
     [[ -s $DATA/secrets/postgres ]] || die "$DATA/secrets/postgres is gone, and the data need it: put it back, or scripts/down --wipe"
-    provision MOVIES_DB
-    provision ORDERS_DB
+    for prefix in "${POSTGRES_DATABASES[@]}"; do provision "$prefix"; done
 }
 
 provision() { # PREFIX: MOVIES_DB, ORDERS_DB

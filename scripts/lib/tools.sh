@@ -21,6 +21,13 @@ make_newman() {
     npm ci --prefix "$TOOLS/newman" --no-audit --no-fund
 }
 
+install_pm2() { with_stamp pm2 "$(sha256sum <"$ROOT/scripts/tools/pm2/package-lock.json")" make_pm2; }
+make_pm2() {
+    rm -rf -- "$TOOLS/pm2"
+    cp -r -- "$ROOT/scripts/tools/pm2" "$TOOLS/pm2"
+    npm ci --prefix "$TOOLS/pm2" --no-audit --no-fund --ignore-scripts
+}
+
 install_schemathesis() { with_stamp schemathesis "$(sha256sum <"$ROOT/scripts/tools/schemathesis.txt")" make_schemathesis; }
 make_schemathesis() {
     rm -rf -- "$TOOLS/schemathesis"

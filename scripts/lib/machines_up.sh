@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# scripts/machines up: everything that is needed, all machines, and the wait for the gateway's own word.
+
+BOOTED=() # by this run, for the way back
+
+locked() { # COMMAND...: one of up and down at a time
+    create_data
+    mkdir -p -- "$FOLDER/log" "$FOLDER/run"
+    # The checkout's owner may be another than root, and is to keep what lies beside the machines.
+    chown --reference="$ROOT" -- "$DATA" "$DATA/log" "$DATA/run" "$DATA/secrets" "$MARKER"
+    exec 8>"$FOLDER/run/lock"
+    flock -w 180 8 || die "another scripts/machines has been busy for three minutes"
+    "$@"
+}
+
+bring_up() {
+    local began machine
+    began=$(now_ms)
+    # shellcheck disable=SC2034 # read by steps.sh and tools.sh
+    STEP_LOGS=$FOLDER/log TOOLS=${CRUD_MASTER_TOOLS:-$DATA/tools}
+    require_cargo
+    for machine in "${MACHINES[@]}"; do table env "$machine" >/dev/null; done # says what is missing in .env
+    trap give_up EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    install_missing curl gcc libc6-dev iproute2 iptables procps postgresql rabbitmq-server nodejs npm
+    id postgres >/dev/null 2>&1 || die "the user postgres is missing: install the system's PostgreSQL"
+    step "install pm2" install_pm2
+    ((STEP_STATUS == 0)) || die "pm2 could not be installed"
+    build_services
+    network_up
+    for machine in "${MACHINES[@]}"; do boot "$machine"; done
+    start_machines
+    wait_gateway
+    trap - EXIT INT TERM HUP
+    say "the machines are ready: $(seconds_since "$began") s"
+    print_machines
+}
+
+boot() { # NAME
+    machine_files "$1"
+    ! machine_running "$1" || return 0
+    BOOTED+=("$1")
+    machine_boot "$1"
+}
+
+# All at once: the services wait for what they need.
+start_machines() {
+    local machine jobs=() job failed=0
+    for machine in "${MACHINES[@]}"; do
+        (set -o pipefail && inside "$machine" "$LIB_PATH/machine" up 2>&1 8>&- | sed -u "s/^ */  $machine: /") &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+    ((failed == 0)) || die "not all machines could start what belongs on them"
+}
+
+wait_gateway() {
+    local url machine until=$(($(now_ms) + READY_WITHIN * 1000))
+    url=$(gateway_url)/health/ready
+    while (($(now_ms) < until)); do
+        ! outside curl -fsS -m 2 -o /dev/null "$url" 2>/dev/null || return 0
+        pause 0.1
+    done
+    for machine in "${MACHINES[@]}"; do
+        warn "  $machine, the end of its log:"
+        tail -qn 5 "$FOLDER/$machine"/pm2/logs/*.log 2>/dev/null | sed 's/^/    /' >&2
+    done
+    die "$url does not answer 200 after $READY_WITHIN s: $(outside curl -sS -m 2 "$url" 2>&1)"
+}
+
+gateway_url() { printf 'http://%s:%s' "$(table address gateway-vm)" "$API_GATEWAY_PORT"; }
+
+print_machines() {
+    local url
+    url=$(gateway_url)
+    cat <<END
+  API                $url/api        (from the fourth namespace: scripts/machines exec host curl $url/api/movies/)
+  documentation      $url/docs
+  a shell            scripts/machines ssh gateway-vm, inventory-vm, billing-vm or host
+  logs               $FOLDER/NAME/log, $FOLDER/NAME/pm2/logs
+END
+}
+
+# Whatever ends `up` before all is ready: the machines that it has started go with it.
+give_up() {
+    local status=$? machine
+    trap '' INT TERM HUP
+    set +e
+    abort_step
+    ((status != 0)) || return 0
+    ((${#BOOTED[@]} == 0)) || warn "  stopping what was started"
+    for machine in "${BOOTED[@]}"; do machine_halt "$machine" >/dev/null 2>&1; done
+    for machine in "${MACHINES[@]}"; do ! machine_running "$machine" || return 0; done
+    network_leave "$HOST"
+}
+
+# cargo never runs as root in somebody else's checkout.
+build_in_root() {
+    local owner
+    owner=$(stat -c %U -- "$ROOT")
+    cd "$ROOT" || return
+    if [[ $owner == root ]]; then
+        cargo "$@"
+    else
+        runuser -u "$owner" -- env HOME="$(getent passwd "$owner" | cut -d: -f6)" cargo "$@"
+    fi
+}
