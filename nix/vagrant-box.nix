@@ -13,7 +13,7 @@ let
     ];
   };
 
-  disk = import (nixpkgs + "/nixos/lib/make-disk-image.nix") {
+  disk = import "${nixpkgs}/nixos/lib/make-disk-image.nix" {
     inherit lib pkgs;
     inherit (empty) config;
     format = "qcow2-compressed";

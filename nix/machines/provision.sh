@@ -11,7 +11,7 @@ nix=(nix --extra-experimental-features "nix-command flakes" --accept-flake-confi
 # The box has 10 GB, and the disk may be larger: give the root partition all of it.
 grow_root() {
     local partition disk
-    partition=$(findmnt -no SOURCE /)
+    partition=$(readlink -f "$(findmnt -no SOURCE /)")
     disk=/dev/$(lsblk -no PKNAME "$partition")
     echo ', +' | sfdisk --quiet --no-reread --force -N "${partition##*[!0-9]}" "$disk" || true
     partx --update "$disk" || true

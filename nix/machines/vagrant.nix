@@ -19,14 +19,16 @@ in
   };
   boot.initrd.availableKernelModules = [
     "ahci"
-    "ata_piix"
-    "ehci_pci"
-    "ohci_pci"
     "sd_mod"
     "sr_mod"
     "virtio_blk"
     "virtio_pci"
     "virtio_scsi"
+  ]
+  ++ lib.optionals bios [
+    "ata_piix"
+    "ehci_pci"
+    "ohci_pci"
   ];
 
   boot.growPartition = true;

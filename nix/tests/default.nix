@@ -15,6 +15,7 @@ let
       (../machines + "/${machine}.nix")
     ];
     virtualisation.memorySize = memory;
+    environment.systemPackages = [ pkgs.netcat ];
     # In the store, as nothing here is a secret; a real machine gets it from the Vagrantfile.
     environment.etc."crud-master/env" = {
       mode = "0600";
@@ -42,7 +43,7 @@ pkgs.testers.runNixOSTest {
     billing = node "billing-vm" 2048;
     client = {
       environment.systemPackages = [
-        pkgs.jq
+        pkgs.curl
         pkgs.netcat
         pkgs.newman
       ];

@@ -46,7 +46,8 @@ expect(set(ecosystem) == {machine["pm2"] for machine in machines.values()}, "eco
 
 for name, machine in machines.items():
     service = machine["service"]
-    expect(ecosystem[machine["pm2"]]["script"] == service, f"{name}: pm2 runs {ecosystem[machine['pm2']]['script']}, not {service}")
+    script = ecosystem.get(machine["pm2"], {}).get("script")
+    expect(script == service, f"{name}: as {machine['pm2']} pm2 runs {script}, not {service}")
     settings = (root / "crates" / service / "src/config.rs").read_text()
     for field in re.findall(r"#\[arg\([^\]]*\benv\b[^\]]*\)\]\s*pub (\w+):", settings):
         if field.upper() in in_file:
