@@ -42,10 +42,8 @@ async fn everything_is_stored_once_and_in_order_in_batches() {
     assert_eq!(recorder.stored().len(), 1300);
     assert_eq!(distinct(recorder.stored()).len(), 1300);
     let sizes: Vec<_> = recorder.batches().iter().map(Vec::len).collect();
-    assert!(
-        sizes.iter().all(|size| *size <= 500) && sizes.contains(&500),
-        "{sizes:?}"
-    );
+    assert!(sizes.iter().all(|size| *size <= 500), "{sizes:?}");
+    assert!(sizes.len() < 100, "in batches, not one by one: {sizes:?}");
     assert_eq!(broker.drain(QUEUE).await, []);
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::join_all;
 use platform::{
-    broker::{BrokerState, Outgoing, Publisher},
+    broker::{BrokerState, Outgoing},
     runtime::Tasks,
 };
 use testing::TestBroker;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
-    helpers::{DEAD, PATIENCE, QUEUE, ids, publish, publisher, reach, settings},
+    helpers::{DEAD, PATIENCE, QUEUE, eventually, ids, publish, publisher, reach, settings},
     relay::Relay,
 };
 
@@ -63,7 +63,9 @@ async fn closed_and_cut_connections_under_load_lose_nothing() {
     };
     let chaos = async {
         for next in 1..=4 {
-            sleep(Duration::from_millis(500)).await;
+            sleep(Duration::from_millis(300)).await;
+            let accepted = || !confirmed.lock().unwrap()[next - 1].is_empty();
+            eventually("something is accepted in each phase", accepted).await;
             match next {
                 2 => assert!(broker.close_connections().await > 0),
                 _ => relay.cut(),
@@ -73,17 +75,13 @@ async fn closed_and_cut_connections_under_load_lose_nothing() {
     };
     tokio::join!(join_all((0..16).map(|_| caller())), chaos);
     let confirmed = confirmed.into_inner().unwrap();
-    let counts: Vec<_> = confirmed.iter().map(BTreeSet::len).collect();
-    assert!(
-        counts.iter().all(|count| *count > 0),
-        "accepted in each phase: {counts:?}"
-    );
     let confirmed: BTreeSet<Uuid> = confirmed.into_iter().flatten().collect();
     let there = ids(&broker.drain(QUEUE).await);
     assert_eq!(
         confirmed.difference(&there).count(),
         0,
-        "lost, of {counts:?}"
+        "of {} confirmed",
+        confirmed.len()
     );
 }
 
@@ -91,8 +89,10 @@ async fn closed_and_cut_connections_under_load_lose_nothing() {
 async fn after_an_outage_the_first_call_is_confirmed_within_a_second() {
     let broker = TestBroker::create().await;
     let (relay, through) = Relay::start(&settings(&broker)).await;
+    let publisher = publisher(through.clone(), &Tasks::default()).await;
+    relay.cut();
     drop(relay);
-    let publisher = Publisher::start(through.clone(), &[QUEUE], &Tasks::default());
+    reach(publisher.state(), BrokerState::Disconnected).await;
     let abandoned = (0..3000).map(|_| {
         let message = Outgoing::new(QUEUE, Uuid::now_v7(), "abandoned");
         publisher.publish(message, Duration::from_secs(2))
