@@ -70,6 +70,7 @@ services
       pnameSuffix = "-tests";
       src = source [
         ../.env
+        ../README.md
         ../crates
         ../postman
         ../scripts
