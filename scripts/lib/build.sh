@@ -2,6 +2,9 @@
 # Builds the services. A build that is up to date takes a fraction of a second. Where CRUD_MASTER_BIN names a folder with
 # the binaries, as `nix run` does, nothing is built and nothing for building is needed.
 
+# The packages that a build needs.
+build_packages() { [[ -n ${CRUD_MASTER_BIN:-} ]] || echo gcc libc6-dev; }
+
 prepare_build() {
     if [[ -z ${CRUD_MASTER_BIN:-} ]]; then require_cargo; fi
 }
@@ -9,7 +12,6 @@ prepare_build() {
 build_services() {
     if [[ -n ${CRUD_MASTER_BIN:-} ]]; then ln -sfn -- "$CRUD_MASTER_BIN" "$DATA/services" && return 0; fi
     rm -f -- "$DATA/services"
-    install_missing gcc libc6-dev
     run_cargo_build
 }
 
