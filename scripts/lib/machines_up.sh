@@ -17,7 +17,7 @@ bring_up() {
     local began machine
     began=$(now_ms)
     # shellcheck disable=SC2034 # read by steps.sh and tools.sh
-    STEP_LOGS=$FOLDER/log TOOLS=${CRUD_MASTER_TOOLS:-$DATA/tools}
+    STEP_LOGS=$FOLDER/log TOOLS=${TOOLS:-$DATA/tools}
     require_cargo
     for machine in "${MACHINES[@]}"; do table env "$machine" >/dev/null; done # says what is missing in .env
     trap give_up EXIT

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Who reaches what. What must be refused is tried all at once, as a dropped connection says nothing for a second.
+
+# reaches MACHINE ADDRESS PORT: prints open or closed.
+reaches() {
+    if on "$1" timeout "${4:-1}" bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null; then echo open; else echo closed; fi
+}
+
+refused=(
+    "host $INVENTORY_VM_IP 8080" "host $BILLING_VM_IP 8081" "host $BILLING_VM_IP 5672"
+    "host $INVENTORY_VM_IP 5432" "host $BILLING_VM_IP 5432"
+    "gateway-vm $INVENTORY_VM_IP 5432" "gateway-vm $BILLING_VM_IP 5432"
+    "inventory-vm $BILLING_VM_IP 5672" "inventory-vm $BILLING_VM_IP 8081" "billing-vm $INVENTORY_VM_IP 8080"
+)
+for try in "${refused[@]}"; do
+    # shellcheck disable=SC2086 # three words
+    reaches $try >"$SCRATCH/${try// /-}" &
+done
+wait
+for try in "${refused[@]}"; do expect_equal "refused: $try" closed "$(<"$SCRATCH/${try// /-}")"; done
+
+for try in "host $GATEWAY_VM_IP 3000" "inventory-vm $GATEWAY_VM_IP 3000" "gateway-vm $INVENTORY_VM_IP 8080" \
+    "gateway-vm $BILLING_VM_IP 8081" "gateway-vm $BILLING_VM_IP 5672" "billing-vm $BILLING_VM_IP 5672"; do
+    # shellcheck disable=SC2086 # three words
+    expect_equal "let in: $try" open "$(reaches $try 10)"
+done
+for machine in gateway-vm inventory-vm billing-vm; do
+    # Whatever listens there: nothing else is open.
+    expect_equal "$machine drops what it does not offer" DROP "$(on "$machine" iptables -S INPUT | sed -n 's/^-P INPUT //p')"
+done
+expect_equal "gateway-vm has neither database nor broker" '' "$(on gateway-vm ps -eo comm= | grep -E 'postgres|beam|epmd' || true)"

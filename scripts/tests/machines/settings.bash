@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# Wrong settings: a line in the log that says which, and a growing delay before the next try instead of a tight loop.
+
+file=/etc/crud-master/env
+
+logged() { # MACHINE SERVICE
+    cat -- "$CRUD_MASTER_DATA/machines/$1/pm2/logs/$2-error.log"
+}
+
+# expect_refused MACHINE SERVICE TEXT: it ends at its start and says TEXT in one line, a few times only.
+expect_refused() {
+    local machine=$1 service=$2 text=$3 before lines starts
+    before=$(logged "$machine" "$service" | wc -l)
+    starts=$(starts "$machine")
+    on "$machine" sudo service "$service" restart >/dev/null
+    pause 3
+    lines=$(logged "$machine" "$service" | tail -n "+$((before + 1))" | grep -v ' INFO ' || true)
+    [[ -n $lines ]] || fail "$text: nothing is logged"
+    expect_equal "every line says: $text" '' "$(grep -vF "$text" <<<"$lines" || true)"
+    starts=$(($(starts "$machine") - starts))
+    ((starts >= 2 && starts <= 9)) || fail "$text: $starts starts in three seconds"
+    say "ok: $starts starts in three seconds, the next after $(delay "$machine")"
+}
+starts() { grep -c 'starting in -fork mode-' "$CRUD_MASTER_DATA/machines/$1/pm2/pm2.log"; }
+delay() { sed -n 's/.*will restart in //p' "$CRUD_MASTER_DATA/machines/$1/pm2/pm2.log" | tail -n 1; }
+
+on inventory-vm cp -p "$file" "$file.kept"
+on inventory-vm sed -i "s/^MOVIES_DB_HOST=.*/MOVIES_DB_HOST=''/" "$file"
+expect_refused inventory-vm inventory-app MOVIES_DB_HOST
+on inventory-vm sed -i "/^MOVIES_DB_HOST=/d" "$file"
+expect_refused inventory-vm inventory-app MOVIES_DB_HOST
+on inventory-vm cp -p "$file.kept" "$file"
+on inventory-vm sed -i "\$aMOVIES_DB_PASSWORD_FILE='/nowhere'" "$file"
+expect_refused inventory-vm inventory-app MOVIES_DB_PASSWORD_FILE
+on inventory-vm cp -p "$file.kept" "$file"
+
+on inventory-vm sudo pm2 stop inventory_app >/dev/null
+on inventory-vm timeout 60 python3 -m http.server "$INVENTORY_APP_PORT" --bind "$INVENTORY_VM_IP" >/dev/null 2>&1 &
+expect_within 10 "another program has the port" open reaches gateway-vm "$INVENTORY_VM_IP" "$INVENTORY_APP_PORT"
+expect_refused inventory-vm inventory-app "$INVENTORY_VM_IP:$INVENTORY_APP_PORT"
+on inventory-vm pkill -f http.server || true
+on inventory-vm rm -f "$file.kept"
+
+on billing-vm sed -i "s/^BILLING_AMQP_PASSWORD=.*/BILLING_AMQP_PASSWORD='wrong'/" "$file"
+before=$(logged billing-vm billing-app | wc -l)
+on billing-vm sudo service billing-app restart >/dev/null
+refusals() { if (($(logged billing-vm billing-app | tail -n "+$((before + 1))" | grep -c ACCESS-REFUSED) > 0)); then echo said; fi; }
+expect_within 5 "a wrong password for the broker is said" said refusals
+pause 2
+refused=$(logged billing-vm billing-app | tail -n "+$((before + 1))" | grep -c ACCESS-REFUSED)
+((refused <= 12)) || fail "a wrong password for the broker: $refused lines in a few seconds"
+
+machines up >/dev/null
+expect_within 20 "up puts the settings of .env back" 200 ready
