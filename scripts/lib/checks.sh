@@ -14,7 +14,7 @@ check_rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --l
 
 check_shell() {
     shellcheck -x .ci/run scripts/up scripts/down scripts/service scripts/psql scripts/test scripts/bench \
-        scripts/lib/apt_install scripts/lib/*.sh scripts/tests/*
+        scripts/machines scripts/lib/{apt_install,machine,machine_init,machine_sudo} scripts/lib/*.sh scripts/tests/*.* scripts/tests/machines/*
 }
 
 check_dependencies() {
@@ -57,6 +57,8 @@ check_postman() {
         --environment postman/crud-master.postman_environment.json --env-var "base_url=$(service_url api-gateway)" \
         --timeout 300000 --timeout-request 10000 --color off
 }
+
+check_rehearsal() { TOOLS=$TOOLS scripts/tests/machines/run; }
 
 check_schema() {
     local document config=$ROOT/scripts/tools/schemathesis.toml

@@ -31,10 +31,16 @@ network_join() { # NAME
     table firewall "$1" | nsenter --net="/run/netns/$ns" iptables-restore || die "the firewall of $1 cannot be set up"
     printf '%s\n' '*filter' ':INPUT DROP' '-A INPUT -i lo -j ACCEPT' COMMIT |
         nsenter --net="/run/netns/$ns" ip6tables-restore || die "the firewall of $1 cannot be set up for IPv6"
-    ip -n "$host" link add "$1" type veth peer name eth1 netns "$ns"
+    ip -n "$host" link add "$1" type veth peer name eth1 address "$(hardware_address "$address")" netns "$ns"
     ip -n "$host" link set dev "$1" master bridge up
     ip -n "$ns" address add "$address/24" dev eth1
     ip -n "$ns" link set dev eth1 up
+}
+
+# The same at every start, as a machine's card: neighbours would ask for the old one for half a minute.
+hardware_address() { # ADDRESS
+    # shellcheck disable=SC2086 # four numbers
+    printf '02:00:%02x:%02x:%02x:%02x' ${1//./ }
 }
 
 # Also what an interrupted start or a killed machine has left.

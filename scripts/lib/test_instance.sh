@@ -18,6 +18,7 @@ use_test_instance() { # DATA_FOLDER
 
 # A run that was killed may have left servers behind; their pid files are still there.
 clear_leftovers() {
+    ((EUID != 0)) || CRUD_MASTER_DATA=$DATA "$ROOT/scripts/tests/machines/run" clear >/dev/null
     [[ ! -e $MARKER ]] || "$ROOT/scripts/down" --wipe >/dev/null || die "an earlier run left $DATA behind, which cannot be stopped and deleted"
 }
 

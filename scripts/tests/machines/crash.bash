@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A machine dies, as by its power: it is seen, and up brings it back with its data, and leaves the others alone.
+# A machine dies, as by its power: it is seen, and up brings it back with its data, leaves alone what runs unchanged, and
+# restarts what runs with other settings than those of .env.
 
 gateway_pid=$(app_pid gateway-vm api_gateway)
 first=$(pgrep -f "^bash .*/machine_init $CRUD_MASTER_DATA/machines/billing-vm ")
@@ -9,4 +10,4 @@ expect_equal "a dead machine is seen" "not running" "$(machines status | sed -n 
 machines up >/dev/null
 expect_equal "up brings it back" 200 "$(ready)"
 expect_equal "its data are there" 1 "$(rows_of 20)"
-expect_equal "the others go on" "$gateway_pid" "$(app_pid gateway-vm api_gateway)"
+expect_equal "what runs unchanged goes on" "$gateway_pid" "$(app_pid gateway-vm api_gateway)"
