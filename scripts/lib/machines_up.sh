@@ -18,6 +18,7 @@ bring_up() {
     began=$(now_ms)
     # shellcheck disable=SC2034 # read by steps.sh and tools.sh
     STEP_LOGS=$FOLDER/log TOOLS=${TOOLS:-$DATA/tools}
+    PATH=$PATH:$(home_of_owner)/.cargo/bin
     require_cargo
     for machine in "${MACHINES[@]}"; do table env "$machine" >/dev/null; done # says what is missing in .env
     trap give_up EXIT
@@ -38,8 +39,14 @@ bring_up() {
 }
 
 boot() { # NAME
+    local pid
     machine_files "$1"
-    ! machine_running "$1" || return 0
+    if pid=$(machine_pid "$1"); then
+        [[ ! /proc/$pid/root/run/crud-master -ef $FOLDER/$1 ]] || return 0
+        warn "  $1: its data were deleted under it: it starts anew"
+        machine_end "$pid"
+        machine_files "$1"
+    fi
     BOOTED+=("$1")
     machine_boot "$1"
 }
@@ -97,12 +104,12 @@ give_up() {
 
 # cargo never runs as root in somebody else's checkout.
 build_in_root() {
-    local owner
-    owner=$(stat -c %U -- "$ROOT")
     cd "$ROOT" || return
-    if [[ $owner == root ]]; then
+    if [[ -O $ROOT ]]; then
         cargo "$@"
     else
-        runuser -u "$owner" -- env HOME="$(getent passwd "$owner" | cut -d: -f6)" cargo "$@"
+        runuser -u "$(stat -c %U -- "$ROOT")" -- env HOME="$(home_of_owner)" cargo "$@"
     fi
 }
+
+home_of_owner() { getent passwd "$(stat -c %u -- "$ROOT")" | cut -d: -f6; }
