@@ -14,7 +14,7 @@ check_rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --l
 
 check_shell() {
     shellcheck -x .ci/run scripts/up scripts/down scripts/service scripts/psql scripts/test scripts/bench \
-        scripts/machines scripts/lib/{apt_install,machine,machine_init,machine_sudo} scripts/lib/*.sh scripts/tests/*.* scripts/tests/machines/*
+        scripts/machines scripts/check-nix scripts/lib/{apt_install,machine,machine_init,machine_sudo} scripts/lib/*.sh scripts/tests/*.* scripts/tests/machines/*
 }
 
 check_dependencies() {
@@ -26,6 +26,8 @@ check_dependencies() {
         echo "ADVISORIES NOT CHECKED: their database cannot be fetched from here"
     fi
 }
+
+check_nix() { TOOLS=$TOOLS "$ROOT/scripts/check-nix"; }
 
 check_scripts() {
     local file
