@@ -60,7 +60,7 @@ check_postman() {
         --timeout 300000 --timeout-request 10000 --color off
 }
 
-check_rehearsal() { TOOLS=$TOOLS scripts/tests/machines/run; }
+check_rehearsal() { TOOLS=$TOOLS timeout --kill-after=120 600 scripts/tests/machines/run; }
 
 check_schema() {
     local document config=$ROOT/scripts/tools/schemathesis.toml
