@@ -66,6 +66,7 @@ impl Config {
     #[must_use]
     pub fn broker(&self) -> broker::Settings {
         broker::Settings {
+            variables: "GATEWAY_AMQP",
             host: self.amqp_host.clone(),
             port: self.amqp_port,
             vhost: self.amqp_vhost.clone(),

@@ -32,7 +32,12 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use platform::{
-    broker::Publisher, health::Health, http::Limits, openapi, problem::Problem, runtime::Runtime,
+    broker::Publisher,
+    health::Health,
+    http::Limits,
+    openapi,
+    problem::Problem,
+    runtime::{Address, Runtime},
 };
 
 use auth::{Access, Auth};
@@ -208,9 +213,13 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         )?,
         payments: Payments::new(publisher),
     };
-    let (host, port) = (config.api_gateway_host.as_str(), config.api_gateway_port);
+    let address = Address {
+        variables: "API_GATEWAY",
+        host: &config.api_gateway_host,
+        port: config.api_gateway_port,
+    };
     let health = gateway.health();
     Ok(runtime
-        .serve((host, port), gateway.routes(), health, LIMITS)
+        .serve(address, gateway.routes(), health, LIMITS)
         .await?)
 }

@@ -86,6 +86,7 @@ impl Config {
     #[must_use]
     pub fn broker(&self) -> broker::Settings {
         broker::Settings {
+            variables: "BILLING_AMQP",
             host: self.amqp_host.clone(),
             port: self.amqp_port,
             vhost: self.amqp_vhost.clone(),

@@ -11,7 +11,7 @@ use platform::{
     database::{self, Database},
     health::Health,
     http, openapi,
-    runtime::Runtime,
+    runtime::{Address, Runtime},
 };
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
@@ -82,7 +82,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with("broker", move || {
             std::future::ready(consuming.borrow().ready())
         });
-    let address = (config.billing_app_host.as_str(), config.billing_app_port);
+    let address = Address {
+        variables: "BILLING_APP",
+        host: &config.billing_app_host,
+        port: config.billing_app_port,
+    };
     let (routes, _) = routes();
     Ok(runtime
         .serve(

@@ -11,7 +11,7 @@ use platform::{
     database::{self, Database},
     health::Health,
     http, openapi,
-    runtime::Runtime,
+    runtime::{Address, Runtime},
 };
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
@@ -69,10 +69,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         database: Database::new(&settings, POOL_SIZE),
     };
     let health = Health::default().with("database", app.database.checker());
-    let address = (
-        config.inventory_app_host.as_str(),
-        config.inventory_app_port,
-    );
+    let address = Address {
+        variables: "INVENTORY_APP",
+        host: &config.inventory_app_host,
+        port: config.inventory_app_port,
+    };
     let (routes, _) = routes();
     Ok(runtime
         .serve(

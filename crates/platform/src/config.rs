@@ -13,10 +13,10 @@ use secrecy::SecretString;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// `.env` is there, but is not a list of `NAME=value`.
-    #[error(".env cannot be read: {0}")]
+    #[error(".env cannot be read")]
     DotEnv(#[source] dotenvy::Error),
     /// The file that `NAME_FILE` names cannot be read.
-    #[error("{variable}={path} cannot be read: {source}", path = path.display())]
+    #[error("{variable}={path} cannot be read", path = path.display())]
     SecretFile {
         /// The variable, with its `_FILE`.
         variable: String,

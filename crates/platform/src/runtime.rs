@@ -36,8 +36,10 @@ pub enum RuntimeError {
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {host}:{port}: {source}")]
+    #[error("cannot listen on {host}:{port}: check {variables}_HOST and {variables}_PORT")]
     Bind {
+        /// What the variables of the address begin with.
+        variables: &'static str,
         /// As it was set.
         host: String,
         /// As it was set.
@@ -48,6 +50,17 @@ pub enum RuntimeError {
     /// The process cannot receive signals.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy)]
+pub struct Address<'a> {
+    /// What its variables begin with, for messages: `API_GATEWAY`.
+    pub variables: &'static str,
+    /// Host name or address.
+    pub host: &'a str,
+    /// TCP port; 0 takes any that is free.
+    pub port: u16,
 }
 
 /// Tasks with one owner and one signal to stop.
@@ -99,18 +112,18 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Binds `host:port`, serves `routes` and the health routes until a signal, then stops in order.
+    /// Binds `address`, serves `routes` and the health routes until a signal, then stops in order.
     ///
     /// # Errors
     /// [`RuntimeError::Bind`] when the address is not free or not ours.
     pub async fn serve(
         self,
-        (host, port): (&str, u16),
+        address: Address<'_>,
         routes: Router,
         health: Health,
         limits: http::Limits,
     ) -> Result<(), RuntimeError> {
-        let listener = bind(host, port).await?;
+        let listener = bind(address).await?;
         let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
         let app = http::guarded_app(routes.merge(health), limits, self.guard);
         let stop = self.intake.stop.clone();
@@ -144,11 +157,12 @@ impl Runtime {
     }
 }
 
-async fn bind(host: &str, port: u16) -> Result<TcpListener, RuntimeError> {
-    let bound = TcpListener::bind((host, port)).await;
+async fn bind(address: Address<'_>) -> Result<TcpListener, RuntimeError> {
+    let bound = TcpListener::bind((address.host, address.port)).await;
     let listener = bound.map_err(|source| RuntimeError::Bind {
-        host: host.to_owned(),
-        port,
+        variables: address.variables,
+        host: address.host.to_owned(),
+        port: address.port,
         source,
     })?;
     let address = listener

@@ -52,7 +52,7 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `LOG` is not a filter.
-    #[error("LOG is not a log filter: {0}")]
+    #[error("LOG is not a log filter")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
     /// Somebody else has set a logger or a recorder.
     #[error("logs or metrics are set up already")]

@@ -46,6 +46,7 @@ impl Default for Setup {
             waits: Waits::default(),
             limits: LIMITS,
             broker: broker::Settings {
+                variables: "GATEWAY_AMQP",
                 host: "127.0.0.1".into(),
                 port: NOBODY,
                 vhost: "/".into(),
@@ -84,6 +85,7 @@ pub(crate) async fn publishing_to(broker: &TestBroker) -> Served {
 
 pub(crate) fn settings(broker: &TestBroker) -> broker::Settings {
     broker::Settings {
+        variables: "GATEWAY_AMQP",
         host: broker.host.clone(),
         port: broker.port,
         vhost: broker.vhost.clone(),

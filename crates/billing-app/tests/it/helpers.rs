@@ -61,6 +61,7 @@ impl Ground {
 
     pub(crate) fn broker_settings(&self) -> broker::Settings {
         broker::Settings {
+            variables: "BILLING_AMQP",
             host: self.broker.host.clone(),
             port: self.broker.port,
             vhost: self.broker.vhost.clone(),

@@ -12,3 +12,4 @@ mod recording;
 mod refusals;
 mod relay;
 mod settings;
+mod start;

@@ -149,6 +149,11 @@ fn properties(name: &str) -> ConnectionProperties {
 fn not_connected(settings: &Settings, error: lapin::Error) -> BrokerError {
     match BrokerError::from(error) {
         BrokerError::Lost(source) => unreachable(settings, Some(source)),
+        BrokerError::Refused(source) => BrokerError::Login {
+            user: settings.user.clone(),
+            variables: settings.variables,
+            source,
+        },
         other => other,
     }
 }

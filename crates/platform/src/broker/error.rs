@@ -18,7 +18,19 @@ pub enum BrokerError {
         /// Absent when it was a timeout.
         source: Option<lapin::Error>,
     },
-    /// Wrong user, password or virtual host, or no permission.
+    /// No login: a wrong user, password or virtual host; the text names the variables to check.
+    #[error(
+        "the broker refuses the user {user}: check {variables}_USER, {variables}_PASSWORD and AMQP_VHOST"
+    )]
+    Login {
+        /// Who was refused.
+        user: String,
+        /// What the variables begin with.
+        variables: &'static str,
+        /// The broker's words.
+        source: lapin::Error,
+    },
+    /// No permission for what we asked on an open connection.
     #[error("the broker refuses us")]
     Refused(#[source] lapin::Error),
     /// The queue exists with other arguments than ours; an operator has to delete it or move its messages.

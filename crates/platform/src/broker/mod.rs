@@ -42,6 +42,8 @@ pub use topology::dead_letter_queue;
 /// Where the broker is, and who we are to it.
 #[derive(Clone)]
 pub struct Settings {
+    /// What the variables of user and password begin with, for messages: `BILLING_AMQP`.
+    pub variables: &'static str,
     /// Name or address.
     pub host: String,
     /// TCP port.

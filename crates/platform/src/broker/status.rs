@@ -150,7 +150,7 @@ impl Status {
 impl Reason {
     pub(super) fn of(error: &BrokerError) -> Self {
         match error {
-            BrokerError::Refused(_) => Self::Refused,
+            BrokerError::Login { .. } | BrokerError::Refused(_) => Self::Refused,
             BrokerError::Mismatch { .. } | BrokerError::Unreadable(_) => Self::Operator,
             _ => Self::Away,
         }

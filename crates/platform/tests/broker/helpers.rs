@@ -22,6 +22,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn settings(broker: &TestBroker) -> Settings {
     Settings {
+        variables: "TEST_AMQP",
         host: broker.host.clone(),
         port: broker.port,
         vhost: broker.vhost.clone(),

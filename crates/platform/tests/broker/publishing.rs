@@ -174,6 +174,7 @@ async fn a_queue_of_another_kind_is_left_alone_until_somebody_removes_it() {
 /// A port where nobody listens.
 fn nowhere() -> Settings {
     Settings {
+        variables: "TEST_AMQP",
         host: "127.0.0.1".into(),
         port: 1,
         vhost: "/".into(),

@@ -107,6 +107,7 @@ mod tests {
 
     fn settings(broker: &TestBroker) -> Settings {
         Settings {
+            variables: "TEST_AMQP",
             host: broker.host.clone(),
             port: broker.port,
             vhost: broker.vhost.clone(),
