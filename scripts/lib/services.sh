@@ -3,6 +3,10 @@
 
 PROFILE=${CRUD_MASTER_PROFILE:-release} # `dev` shares its build with `cargo test`
 
+# A part that is started alone is of the build that scripts/up started last.
+remember_profile() { printf '%s' "$PROFILE" >"$DATA/run/profile"; }
+recall_profile() { [[ -n ${CRUD_MASTER_PROFILE:-} || ! -r $DATA/run/profile ]] || PROFILE=$(<"$DATA/run/profile"); }
+
 # Of the last build by scripts/up; what `nix run` brought along instead is linked from $DATA/services.
 service_binary() { # NAME
     if [[ -e $DATA/services/$1 ]]; then printf '%s/services/%s' "$DATA" "$1" && return 0; fi

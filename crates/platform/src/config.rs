@@ -151,7 +151,7 @@ fn explain(error: clap::Error) -> ConfigError {
                 .get(ContextKind::InvalidValue)
                 .map(|value| format!(" `{value}`"));
             let reason = std::error::Error::source(&error)
-                .map_or_else(|| "it is empty".into(), ToString::to_string);
+                .map_or_else(|| expected(&error), ToString::to_string);
             ConfigError::Invalid {
                 variable,
                 value: value.unwrap_or_default(),
@@ -159,6 +159,14 @@ fn explain(error: clap::Error) -> ConfigError {
             }
         }
         _ => ConfigError::Usage(error),
+    }
+}
+
+/// What clap does not say as a cause: an empty value, or one that is not in a list.
+fn expected(error: &clap::Error) -> String {
+    match error.get(ContextKind::ValidValue) {
+        Some(values) => format!("it must be one of {values}"),
+        None => "it is empty".into(),
     }
 }
 

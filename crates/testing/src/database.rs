@@ -106,7 +106,11 @@ impl TestDatabase {
             .expect("the statements run");
     }
 
-    async fn connect(&self) -> Client {
+    /// A session of its own, for what a test must hold: a lock, a transaction.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn connect(&self) -> Client {
         connect(self.server.clone().dbname(&self.name)).await
     }
 }

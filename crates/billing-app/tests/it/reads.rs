@@ -1,4 +1,4 @@
-//! CONTRACT: the routes that read payments.
+//! The routes that read payments.
 
 use serde_json::json;
 use testing::send;

@@ -1,4 +1,4 @@
-//! CONTRACT: the six routes of movies.
+//! The six routes of movies.
 
 use serde_json::json;
 use testing::send;

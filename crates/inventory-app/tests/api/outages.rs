@@ -59,12 +59,13 @@ async fn closed_connections_are_replaced_without_a_restart() {
 async fn a_locked_table_is_a_503_and_does_not_outlive_its_lock() {
     let inventory = Inventory::start().await;
     inventory.add("x").await;
-    let lock = "BEGIN; LOCK TABLE movies; SELECT pg_sleep(2); COMMIT";
-    let (_, answer) = tokio::join!(inventory.database.execute(lock), async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        inventory.client.get("/api/movies").await
-    });
-    answer.problem(503);
+    let session = inventory.database.connect().await;
+    session
+        .batch_execute("BEGIN; LOCK TABLE movies")
+        .await
+        .unwrap();
+    inventory.client.get("/api/movies").await.problem(503);
+    session.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(inventory.titles("/api/movies").await, ["x"]);
 }
 
