@@ -64,7 +64,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = Runtime::start(&config.telemetry)?;
     let settings = config.database();
-    database::migrate_when_ready(&settings, || MIGRATIONS, PATIENCE).await?;
+    let migrating = database::migrate_when_ready(&settings, || MIGRATIONS, PATIENCE);
+    let Some(migrated) = runtime.intake.stop.run_until_cancelled(migrating).await else {
+        return Ok(());
+    };
+    migrated?;
     let app = App {
         database: Database::new(&settings, POOL_SIZE),
     };

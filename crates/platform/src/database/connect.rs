@@ -11,8 +11,8 @@ use tokio_postgres::{Config, NoTls, config::SslMode, error::SqlState};
 
 use crate::causes::chain;
 
-/// How long opening a TCP connection may take.
-const TCP_LIMIT: Duration = Duration::from_secs(1);
+/// How long opening a connection may take, from the first packet to a session that can be used.
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// The server's own limits stand behind ours: a query that we gave up must not go on for ever.
 const SESSION: &str = "-c statement_timeout=5000 -c lock_timeout=2000 \
@@ -44,6 +44,9 @@ pub enum ConnectError {
     /// The server is not there, or not ready.
     #[error("no connection to the database")]
     Absent(#[source] tokio_postgres::Error),
+    /// Something accepts connections and says nothing.
+    #[error("the database says nothing within {0:?}")]
+    Silent(Duration),
     /// The server is there, and the session could not be set up.
     #[error("no session in the database")]
     Session(#[source] ConnectionError),
@@ -58,7 +61,6 @@ impl Settings {
             .dbname(&self.name)
             .user(&self.user)
             .password(self.password.expose_secret())
-            .connect_timeout(TCP_LIMIT)
             .options(SESSION)
             .ssl_mode(SslMode::Disable);
         config
@@ -66,6 +68,11 @@ impl Settings {
 
     /// Opens a connection.
     pub(super) async fn connect(&self) -> Result<AsyncPgConnection, ConnectError> {
+        let opened = tokio::time::timeout(LIMIT, self.open()).await;
+        opened.unwrap_or(Err(ConnectError::Silent(LIMIT)))
+    }
+
+    async fn open(&self) -> Result<AsyncPgConnection, ConnectError> {
         let connected = self.config().connect(NoTls).await;
         let (client, connection) = connected.map_err(|error| self.explain(error))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection)
@@ -86,6 +93,13 @@ impl Settings {
                 let role = &self.user;
                 let what =
                     format!("the role {role}: check {variables}_USER and {variables}_PASSWORD");
+                ConnectError::Refused(what, error)
+            }
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                let what = format!(
+                    "the role {}: it may not connect to {}",
+                    self.user, self.name
+                );
                 ConnectError::Refused(what, error)
             }
             Some(&SqlState::INVALID_CATALOG_NAME) => ConnectError::Refused(

@@ -73,9 +73,9 @@ pub async fn migrate_when_ready(
     let deadline = Instant::now() + patience;
     loop {
         match migrate(settings, migrations()).await {
-            Err(DatabaseError::Connect(ConnectError::Absent(error)))
-                if Instant::now() < deadline =>
-            {
+            Err(DatabaseError::Connect(
+                error @ (ConnectError::Absent(_) | ConnectError::Silent(_)),
+            )) if Instant::now() < deadline => {
                 let error = chain(&error);
                 tracing::warn!(database = settings.name, error, "waiting for the database");
                 tokio::time::sleep(PAUSE).await;

@@ -11,12 +11,14 @@ use std::{error::Error, time::Duration};
 
 use diesel::{QueryResult, result::DatabaseErrorKind};
 use diesel_async::{
-    AsyncPgConnection, RunQueryDsl,
+    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod, bb8,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::NoTls;
 
 use crate::problem::Problem;
 
@@ -93,11 +95,15 @@ impl Database {
         limit: Duration,
         query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
     ) -> Result<T, DatabaseError> {
-        let bounded = tokio::time::timeout(limit, async {
-            let mut connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
-            query(&mut connection).await.map_err(DatabaseError::Query)
-        });
-        bounded.await.unwrap_or(Err(DatabaseError::Late(limit)))
+        let end = Instant::now() + limit;
+        let mut connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
+        match timeout_at(end, query(&mut connection)).await {
+            Ok(result) => result.map_err(DatabaseError::Query),
+            Err(_) => {
+                give_up(&mut connection);
+                Err(DatabaseError::Late(limit))
+            }
+        }
     }
 
     /// Asks the database for one row, for `/health/ready`; the error is a short reason without addresses.
@@ -149,6 +155,17 @@ impl From<DatabaseError> for Problem {
         };
         problem.because(error)
     }
+}
+
+/// A connection whose query is late must not be used again: the next one would wait behind it, or for ever behind a
+/// server that fell silent. The pool drops it, and the server is told to stop working on it.
+fn give_up(connection: &mut AsyncPgConnection) {
+    AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
+    let cancel = connection.cancel_token();
+    // It ends by itself, and nobody waits for it: the answer has been given.
+    tokio::spawn(timeout(CONNECTION_LIMIT, async move {
+        cancel.cancel_query(NoTls).await
+    }));
 }
 
 /// A closed connection is found without a round trip: asking the server on every checkout would cost one.
