@@ -12,9 +12,18 @@ use secrecy::SecretString;
 /// Why a service cannot start with the settings that it was given.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `.env` is there, but is not a list of `NAME=value`.
+    /// `.env` is there, but is not a list of `NAME=value`. The line is not shown: it may hold a secret.
+    #[error(".env has a line that is not NAME=value")]
+    DotEnvLine,
+    /// `.env` is there and cannot be read.
     #[error(".env cannot be read")]
     DotEnv(#[source] dotenvy::Error),
+    /// A variable is set to bytes that are no text; `.env` would silently win over it.
+    #[error("{0} is set, but not to UTF-8 text")]
+    NotText(String),
+    /// A secret that is not there yet must not look like one that is empty on purpose.
+    #[error("{0} names a file that is empty")]
+    EmptyFile(String),
     /// The file that `NAME_FILE` names cannot be read.
     #[error("{variable}={path} cannot be read", path = path.display())]
     SecretFile {
@@ -48,8 +57,13 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError`], whose text is one line that names the variable.
 pub fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ConfigError> {
+    refuse_what_is_no_text::<T>()?;
     load_dot_env()?;
-    parse_from(std::env::args_os(), |name| std::env::var_os(name))
+    match parse_from(std::env::args_os(), |name| std::env::var_os(name)) {
+        // A page for people, on the stream and with the status that clap knows best.
+        Err(ConfigError::Usage(page)) => page.exit(),
+        parsed => parsed,
+    }
 }
 
 /// The body of `main`: settings, logs, then `run`; an error ends the process with one line and code 1.
@@ -90,9 +104,23 @@ fn program_name() -> String {
 
 fn load_dot_env() -> Result<(), ConfigError> {
     match dotenvy::dotenv() {
-        Err(error) if !error.not_found() => Err(ConfigError::DotEnv(error)),
-        _ => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(dotenvy::Error::LineParse(..)) => Err(ConfigError::DotEnvLine),
+        Err(error) => Err(ConfigError::DotEnv(error)),
+        Ok(_) => Ok(()),
     }
+}
+
+fn refuse_what_is_no_text<T: CommandFactory>() -> Result<(), ConfigError> {
+    let command = T::command();
+    let mut names = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_env()?.to_str());
+    let is_no_text =
+        |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    names
+        .find(is_no_text)
+        .map_or(Ok(()), |name| Err(ConfigError::NotText(name.to_owned())))
 }
 
 fn parse_from<T: CommandFactory + FromArgMatches>(
@@ -130,6 +158,7 @@ fn with_files(
 
 fn read_secret(variable: String, path: PathBuf) -> Result<String, ConfigError> {
     match std::fs::read_to_string(&path) {
+        Ok(content) if content.trim().is_empty() => Err(ConfigError::EmptyFile(variable)),
         Ok(content) => Ok(content.trim_end_matches(['\r', '\n']).to_owned()),
         Err(source) => Err(ConfigError::SecretFile {
             variable,

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use tokio::net::TcpListener;
@@ -53,6 +54,56 @@ async fn an_unreadable_secret_file_is_named() {
 }
 
 #[tokio::test]
+async fn a_secret_file_that_is_empty_is_no_secret() {
+    let ground = Ground::prepare().await;
+    let mut program = program(&ground, ground.broker.port, 0);
+    program.env("ORDERS_DB_PASSWORD_FILE", "/dev/null");
+    let said = last_word(program).await;
+    assert!(
+        said.contains("ORDERS_DB_PASSWORD_FILE names a file that is empty"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn help_is_on_standard_output_and_no_failure() {
+    let ground = Ground::prepare().await;
+    let mut program = program(&ground, ground.broker.port, 0);
+    let output = program.arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && help.contains("ORDERS_DB_HOST"),
+        "{help}"
+    );
+    assert!(!help.contains(&ground.database.password));
+}
+
+#[tokio::test]
+async fn a_stop_while_it_waits_for_its_database_is_obeyed() {
+    let ground = Ground::prepare().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let mut waiting = program(&ground, ground.broker.port, 0);
+    let mut child = waiting.env("ORDERS_DB_PORT", port).spawn().unwrap();
+    // It connects to its database after it has begun to listen for signals.
+    silent.accept().await.unwrap();
+    let asked = Instant::now();
+    let killed = Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        status.success() && asked.elapsed() < Duration::from_secs(5),
+        "{status}, {:?}",
+        asked.elapsed()
+    );
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let ground = Ground::prepare().await;
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -93,7 +144,7 @@ async fn a_wrong_broker_password_is_named_in_the_log() {
             line.contains("check BILLING_AMQP_USER, BILLING_AMQP_PASSWORD and AMQP_VHOST")
         })
     });
-    let named = tokio::time::timeout(std::time::Duration::from_secs(20), named).await;
+    let named = tokio::time::timeout(Duration::from_secs(20), named).await;
     let still_running = child.try_wait().unwrap().is_none();
     child.kill().unwrap();
     child.wait().unwrap();
