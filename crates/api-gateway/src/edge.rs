@@ -77,6 +77,9 @@ fn path(path: &str) -> Checked {
             _ => return Err("the path has characters that must be percent-encoded"),
         }
     }
+    if path.contains("//") {
+        return Err("the path has an empty segment");
+    }
     if path.split('/').any(is_dots) {
         return Err("the path has a dot segment");
     }
@@ -142,6 +145,8 @@ mod tests {
             "",
             "*",
             "api",
+            "//a",
+            "/a//b",
             "/a/../b",
             "/a/./b",
             "/..",

@@ -104,6 +104,7 @@ pub const LIMITS: Limits = Limits {
     connections: 4_096,
     header: Duration::from_secs(10),
     answer: Duration::from_secs(15),
+    headers: 100,
     body: publish::BODY_LIMIT,
     write_stall: Duration::from_secs(30),
     drain: Duration::from_secs(5),

@@ -57,6 +57,21 @@ async fn two_lengths_are_refused_when_the_head_comes_in_pieces() {
     assert!(stub.seen().is_empty());
 }
 
+/// What such a head said first has been forgotten when its end arrives, so nothing is believed of it.
+#[tokio::test]
+async fn two_lengths_are_refused_in_a_head_that_is_too_long_to_be_seen_whole() {
+    let pad = "a".repeat(90_000);
+    let request = format!(
+        "POST /api/movies HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Pad: {pad}\r\nTransfer-Encoding: chunked\r\n\r\n\
+         2\r\n{{}}\r\n0\r\n\r\n"
+    );
+    let stub = Stub::json("[]").await;
+    let gateway = before(stub.port).await;
+    let answer = raw(&gateway, &request).await;
+    assert!(matches!(status(&answer), 400 | 431), "{answer}");
+    assert!(stub.seen().is_empty());
+}
+
 #[tokio::test]
 async fn codings_other_than_chunked_are_refused() {
     refused(400, &[

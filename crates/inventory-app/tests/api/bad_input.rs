@@ -16,6 +16,7 @@ async fn a_body_that_is_not_json_is_malformed() {
         "title=x",
         "{\"title\":\"x\"} x",
         "{\"title\":NaN}",
+        "{\"title\":\"x\",\"title\":\"y\"}",
         "{\"title\":\"\\ud800\"}",
         &nested_title,
     ] {
@@ -42,7 +43,8 @@ async fn json_of_another_shape_is_a_422_with_a_pointer() {
         ("{\"title\":5}", "/title"),
         ("{\"title\":null}", "/title"),
         ("{\"title\":\"x\",\"description\":[]}", "/description"),
-        ("{\"title\":\"x\",\"title\":\"y\"}", ""),
+        ("[\"x\",\"y\"]", ""),
+        ("\"x\"", ""),
     ];
     for (body, pointer) in cases {
         let problem = inventory

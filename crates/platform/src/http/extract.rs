@@ -78,12 +78,23 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     // Whether it is JSON at all comes first: else `{"title":[` would be told that a list is no title.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
+    // serde would read an array as a struct, field after field.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::unprocessable(vec![FieldError::new(
+            "",
+            "must be a JSON object",
+        )]));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut json).map_err(|error| wrong_json(&error))
 }
 
 fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     match error.inner().classify() {
+        // serde has no category for it: what a key means that is given twice is open.
+        Category::Data if error.inner().to_string().starts_with("duplicate field") => {
+            not_json(error.inner())
+        }
         Category::Data => {
             let detail = error.inner().to_string();
             Problem::unprocessable(vec![FieldError::new(pointer(error.path()), detail)])

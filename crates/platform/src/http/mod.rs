@@ -32,6 +32,8 @@ pub struct Limits {
     pub header: Duration,
     /// From the request's head to the answer's head.
     pub answer: Duration,
+    /// Headers of one request. The services take more than the gateway, which adds some of its own.
+    pub headers: usize,
     /// Bytes of a body that an extractor reads.
     pub body: usize,
     /// How long one write may stall on a client that does not read.
@@ -46,6 +48,7 @@ impl Default for Limits {
             connections: 4_096,
             header: Duration::from_secs(10),
             answer: Duration::from_secs(10),
+            headers: 128,
             body: 256 * 1_024,
             write_stall: Duration::from_secs(30),
             drain: Duration::from_secs(5),

@@ -22,9 +22,6 @@ use tower::ServiceExt;
 
 use super::{Limits, wire::Wire};
 
-/// Headers of one request.
-const MAX_HEADERS: usize = 100;
-
 /// Bytes of one request's head, and of what is buffered for one connection.
 pub(super) const MAX_HEAD: usize = 64 * 1_024;
 
@@ -134,7 +131,7 @@ impl Server {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.header)
-            .max_headers(MAX_HEADERS)
+            .max_headers(self.limits.headers)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
         http

@@ -34,6 +34,7 @@ pub(super) struct Tape(Arc<Mutex<Recording>>);
 struct Recording {
     bytes: Vec<u8>,
     answered: bool,
+    is_cut: bool,
 }
 
 impl Tape {
@@ -48,16 +49,16 @@ impl Tape {
         recording.answered = true;
     }
 
-    /// Whether a head on the tape has both `transfer-encoding` and `content-length`.
+    /// Whether a head on the tape has both `transfer-encoding` and `content-length`, or may have: the tape was too short.
     pub(super) fn has_two_lengths(&self) -> bool {
         let recording = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        has_two_lengths(&recording.bytes)
+        recording.is_cut || has_two_lengths(&recording.bytes)
     }
 }
 
 impl Recording {
-    /// The most that is kept; a head cannot be longer.
-    const LIMIT: usize = super::server::MAX_HEAD;
+    /// The most that is kept. A chunked request with a longer head is refused, as what it says cannot be seen.
+    const LIMIT: usize = super::server::MAX_HEAD + Self::CARRIED;
 
     /// The most that is kept over an answer: the beginning of a head, not the end of a body.
     const CARRIED: usize = 8 * 1_024;
@@ -66,12 +67,15 @@ impl Recording {
         if std::mem::take(&mut self.answered) {
             self.forget();
         }
-        let room = Self::LIMIT - self.bytes.len();
-        self.bytes.extend_from_slice(&read[..read.len().min(room)]);
+        self.bytes.extend_from_slice(read);
+        let excess = self.bytes.len().saturating_sub(Self::LIMIT);
+        self.bytes.drain(..excess);
+        self.is_cut |= excess > 0;
     }
 
     /// Keeps what comes after the last blank line: a client may send its next head before it has its answer.
     fn forget(&mut self) {
+        self.is_cut = false;
         let end = self
             .bytes
             .windows(4)
