@@ -41,6 +41,7 @@ impl Refusal {
 
     /// Same id and same body, for the dead-letter queue of `source`.
     pub(super) fn dead_letter(&self, source: &str, at: OffsetDateTime) -> Outgoing {
+        let at = at.truncate_to_microsecond();
         let message = &self.message;
         let queue = dead_letter_queue(source);
         let letter =
