@@ -62,10 +62,10 @@ async fn a_billing_killed_while_the_database_is_killed_loses_nothing() {
 async fn a_frozen_billing_and_then_a_killed_broker_lose_nothing() {
     let load = Load::start();
     load.phase("before").await;
-    signal("-STOP", "billing-app").await;
+    signal("-STOP", "billing-app");
     load.phase("billing frozen").await;
     service("kill", "rabbitmq").await;
-    signal("-CONT", "billing-app").await;
+    signal("-CONT", "billing-app");
     service("start", "rabbitmq").await;
     until_all_ready().await;
     load.phase("after").await;

@@ -29,14 +29,14 @@ pub(crate) async fn service(verb: &str, name: &str) {
     );
 }
 
-/// Sends a signal to a part, by the pid that `scripts/up` wrote down.
-pub(crate) async fn signal(signal: &str, name: &str) {
+/// Sends a signal to a part and the processes that it has started, by the pid that `scripts/up` wrote down.
+pub(crate) fn signal(signal: &str, name: &str) {
     let data = env::var("CRUD_MASTER_DATA").unwrap_or_else(|_| format!("{}/.data", root()));
     let pid = std::fs::read_to_string(format!("{data}/run/{name}.pid")).unwrap();
-    let output = Command::new("kill")
-        .args([signal, pid.trim()])
-        .output()
-        .unwrap();
+    let children = format!("/proc/{pid}/task/{pid}/children", pid = pid.trim());
+    let children = std::fs::read_to_string(children).unwrap();
+    let all = pid.split_whitespace().chain(children.split_whitespace());
+    let output = Command::new("kill").arg(signal).args(all).output().unwrap();
     assert!(output.status.success(), "kill {signal} {name}: {output:?}");
 }
 
