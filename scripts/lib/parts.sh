@@ -77,6 +77,7 @@ part_stop() { # NAME
     if ! running "$1"; then
         forget "$1"
     else
+        [[ $1 != rabbitmq ]] || rabbitmq_note_epmd # a node that was still starting has one, too
         [[ $1 != postgres ]] || signal=INT # a fast shutdown: clients are sent away, data are written
         stop_process "$1" "$signal"
         say "  $1 has stopped: $(seconds_since "$began") s"
@@ -86,6 +87,7 @@ part_stop() { # NAME
 
 part_kill() { # NAME
     running "$1" || die "$1 is not running"
+    [[ $1 != rabbitmq ]] || rabbitmq_note_epmd
     kill_process "$1"
     say "  $1 was killed; it stays down until: scripts/service start $1"
 }
