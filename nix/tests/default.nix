@@ -5,7 +5,7 @@ let
   inherit (pkgs) lib;
   table = lib.importJSON ../machines.json;
   public = import ../environment.nix { inherit lib; };
-  secrets = lib.genAttrs table.secrets (name: "of the test's ${name}") // {
+  secrets = lib.genAttrs table.secrets (name: "made up for ${name}") // {
     OPERATOR_TOKEN = "";
   };
 
