@@ -28,12 +28,31 @@ vagrant_validate() { # PROVIDER
     vagrant_in "$folder" "$1" status
 }
 
-vagrant_names_missing() {
+# An ARM host gets other hardware from the same table.
+vagrant_validate_on_arm() {
     local folder
-    folder=$(vagrant_copy missing)
-    sed -i '/^ORDERS_DB_PASSWORD=/d' "$folder/.env"
-    vagrant_in "$folder" virtualbox validate >"$folder/output" 2>&1 && { echo "validated without ORDERS_DB_PASSWORD" && return 1; }
-    grep -qx 'Vagrantfile: ORDERS_DB_PASSWORD is missing or empty: set it in .env' "$folder/output" || { cat "$folder/output" && return 1; }
+    folder=$(vagrant_copy arm)
+    echo 'require "rbconfig"; RbConfig::CONFIG["host_cpu"] = "aarch64"; File.write("loaded", "")' >"$folder/on_arm.rb"
+    RUBYOPT=-r$folder/on_arm.rb vagrant_in "$folder" libvirt validate
+    [[ -e $folder/loaded ]] || { echo "the Vagrantfile was not tried as on ARM" && return 1; }
+}
+
+# Each is one line, which names the variable.
+vagrant_names_what_is_wrong() {
+    vagrant_refuses 'ORDERS_DB_PASSWORD is missing or empty: set it in .env' '/^ORDERS_DB_PASSWORD=/d'
+    vagrant_refuses 'AMQP_VHOST is missing or empty: set it in .env' 's/^AMQP_VHOST=.*/AMQP_VHOST=/'
+    vagrant_refuses 'BILLING_VM_IP is missing or empty: set it in .env' '/^BILLING_VM_IP=/d'
+    vagrant_refuses 'MOVIES_DB_PASSWORD_FILE names a file that cannot be read: No such file or directory @ rb_sysopen - /nowhere' \
+        '$aMOVIES_DB_PASSWORD_FILE=/nowhere'
+    GATEWAY_AMQP_PASSWORD="both ' and \"" vagrant_refuses 'GATEWAY_AMQP_PASSWORD holds characters that an environment file cannot: set another in .env' ''
+}
+
+vagrant_refuses() { # TEXT CHANGE_OF_ENV
+    local folder
+    folder=$(vagrant_copy refused)
+    sed -i "$2" "$folder/.env"
+    ! vagrant_in "$folder" virtualbox validate >"$folder/output" 2>&1 || { echo "validated: $2" && return 1; }
+    grep -qx "Vagrantfile: $1" "$folder/output" || { echo "expected: $1" && cat "$folder/output" && return 1; }
 }
 
 # What the Vagrantfile would write, as JSON: the environment of each machine, and what Nix gets to know.
