@@ -39,6 +39,7 @@ impl Caller {
 }
 
 /// What the gateway knows of its callers: the operator's token, as a digest, so that its length does not show either.
+#[derive(Clone)]
 pub struct Auth {
     operator: Option<[u8; 32]>,
 }

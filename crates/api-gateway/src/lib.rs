@@ -27,14 +27,13 @@ use axum::{
     Router,
     extract::{Request, State},
     http::Method,
-    middleware::{self, Next},
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 use platform::{
     broker::Publisher,
     health::Health,
-    http::Limits,
+    http::{Guard, Limits},
     openapi,
     problem::Problem,
     runtime::{Address, Runtime},
@@ -127,14 +126,22 @@ impl Gateway {
     pub fn routes(self) -> Router {
         let gateway = Arc::new(self);
         let documentation = docs::router(gateway.auth.is_open());
-        let known = middleware::from_fn_with_state(Arc::clone(&gateway), known_caller);
         TABLE
             .iter()
             .fold(Router::new(), |router, operation| {
                 router.route(operation.path, operation.served())
             })
             .with_state(gateway)
-            .merge(documentation.route_layer(known))
+            .merge(documentation)
+    }
+
+    /// What is refused before it is routed: what is ambiguous, and a token that nobody has, whatever it asks for.
+    pub fn guard(&self) -> Guard {
+        let auth = self.auth.clone();
+        Arc::new(move |request| {
+            edge::check(request)?;
+            auth.admit(request.headers(), Anyone).map(drop)
+        })
     }
 
     async fn answer(&self, operation: &Operation, request: Request) -> Result<Response, Problem> {
@@ -157,16 +164,6 @@ impl Gateway {
             .with("inventory-app", move || inventory.clone().ready())
             .with("billing-app", move || billing.clone().ready())
     }
-}
-
-/// The documentation is for anyone, but an unknown token is refused there too.
-async fn known_caller(
-    State(gateway): State<Arc<Gateway>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    gateway.auth.admit(request.headers(), Anyone)?;
-    Ok(next.run(request).await)
 }
 
 impl Operation {
@@ -198,7 +195,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut runtime = Runtime::start(&config.telemetry)?;
-    runtime.guard = edge::check;
     let publisher = Publisher::start(config.broker(), &Payments::QUEUES, &runtime.output);
     let gateway = Gateway {
         auth: Auth::new(&config.operator_token),
@@ -214,6 +210,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         )?,
         payments: Payments::new(publisher),
     };
+    runtime.guard = gateway.guard();
     let address = Address {
         variables: "API_GATEWAY",
         host: &config.api_gateway_host,

@@ -4,7 +4,7 @@
 //! *intake* ends (HTTP drains, consumers finish what they hold); then *output* ends (publishers settle what they
 //! sent); all within [`DRAIN_LIMIT`]. A second signal ends the process at once. No service writes a signal handler.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -92,7 +92,7 @@ impl Runtime {
         let runtime = Self {
             intake: Tasks::default(),
             output: Tasks::default(),
-            guard: |_| Ok(()),
+            guard: Arc::new(|_| Ok(())),
             metrics: telemetry::start(args)?,
         };
         let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
@@ -125,7 +125,7 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let listener = bind(address).await?;
         let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
-        let app = http::guarded_app(routes.merge(health), limits, self.guard);
+        let app = http::guarded_app(routes.merge(health), limits, self.guard.clone());
         let stop = self.intake.stop.clone();
         self.intake
             .tracker

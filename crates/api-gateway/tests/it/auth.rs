@@ -104,15 +104,16 @@ async fn an_unknown_token_is_refused_everywhere() {
                 "{authorization} with {token:?}"
             );
         }
-        for path in ["/docs", "/api-docs/openapi.json", "/"] {
-            let answer = send(
-                gateway
-                    .client
-                    .request("GET", path)
-                    .header("authorization", "wrong"),
-            )
-            .await;
-            assert_eq!(answer.problem(401)["status"], 401, "{path}");
+        for (method, path) in [
+            ("GET", "/docs"),
+            ("GET", "/api-docs/openapi.json"),
+            ("GET", "/"),
+            ("GET", "/nowhere"),
+            ("PATCH", "/api/movies"),
+        ] {
+            let request = gateway.client.request(method, path);
+            let answer = send(request.header("authorization", "wrong")).await;
+            assert_eq!(answer.problem(401)["status"], 401, "{method} {path}");
             assert_eq!(answer.header("www-authenticate"), "Bearer");
         }
     }

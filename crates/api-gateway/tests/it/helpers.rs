@@ -5,7 +5,6 @@ use std::{net::SocketAddr, time::Duration};
 use api_gateway::{
     Gateway, LIMITS,
     auth::Auth,
-    edge,
     proxy::{Upstream, Waits},
     publish::Payments,
 };
@@ -110,7 +109,8 @@ pub(crate) async fn serve(setup: Setup) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let app = http::guarded_app(gateway.routes(), setup.limits, edge::check);
+    let guard = gateway.guard();
+    let app = http::guarded_app(gateway.routes(), setup.limits, guard);
     tokio::spawn(server::serve(listener, app, setup.limits, stop.clone()));
     Served {
         client: Client::new(format!("http://{address}")),

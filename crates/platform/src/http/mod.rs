@@ -9,7 +9,7 @@ pub mod list;
 pub mod server;
 mod wire;
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -57,11 +57,11 @@ impl Default for Limits {
 }
 
 /// Looks at each request before it is routed; a refusal is its answer, and the connection's end.
-pub type Guard = fn(&Request) -> Result<(), Problem>;
+pub type Guard = Arc<dyn Fn(&Request) -> Result<(), Problem> + Send + Sync>;
 
 /// The routes with all that every route has. A trailing slash means the same path.
 pub fn app(routes: Router, limits: Limits) -> Router {
-    guarded_app(routes, limits, |_| Ok(()))
+    guarded_app(routes, limits, Arc::new(|_| Ok(())))
 }
 
 /// [`app`] behind a guard, which sees the path as it was sent.
