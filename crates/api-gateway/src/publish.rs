@@ -17,7 +17,7 @@ use messages::{
     payments::{Payment, PostedPayment, Rejection},
 };
 use platform::{
-    broker::{BrokerState, Outgoing, PublishError, Publisher},
+    broker::{BrokerState, Outgoing, PublishError, Publisher, X_REQUEST_ID},
     http::{context::RequestContext, extract::RawJson},
     problem::{FieldError, Problem},
     trace_context::TRACEPARENT,
@@ -82,7 +82,7 @@ impl Payments {
         let mut message = Outgoing::new(Payment::QUEUE, id, body);
         if let Some(context) = context {
             message = message
-                .with_header("x-request-id", context.id())
+                .with_header(X_REQUEST_ID, context.id())
                 .with_header(TRACEPARENT, &context.trace.child().to_string());
         }
         let published = self.publisher.publish(message, CONFIRM_LIMIT).await;

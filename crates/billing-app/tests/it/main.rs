@@ -5,6 +5,7 @@
 mod crash;
 mod dead_letters;
 mod helpers;
+mod logs;
 mod openapi;
 mod outages;
 mod reads;

@@ -1,14 +1,13 @@
 //! Wrong settings: one line that names the variable, and the process ends, or goes on trying where waiting may help.
 
 use std::{
-    io::{BufRead, BufReader},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use tokio::net::TcpListener;
 
-use crate::{crash::program, helpers::Ground};
+use crate::{crash::program, helpers::Ground, logs::until_logged};
 
 /// The only line that the program says before it ends without success.
 async fn last_word(mut program: Command) -> String {
@@ -132,21 +131,7 @@ async fn a_wrong_database_password_is_named() {
 async fn a_wrong_broker_password_is_named_in_the_log() {
     let ground = Ground::prepare().await;
     let mut program = program(&ground, ground.broker.port, 0);
-    let mut child = program
-        .env("BILLING_AMQP_PASSWORD", "wrong")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = BufReader::new(child.stderr.take().unwrap());
-    let named = tokio::task::spawn_blocking(move || {
-        let mut lines = log.lines().map_while(Result::ok);
-        lines.any(|line| {
-            line.contains("check BILLING_AMQP_USER, BILLING_AMQP_PASSWORD and AMQP_VHOST")
-        })
-    });
-    let named = tokio::time::timeout(Duration::from_secs(20), named).await;
-    let still_running = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(named.unwrap().unwrap() && still_running);
+    program.env("BILLING_AMQP_PASSWORD", "wrong");
+    let named = "check BILLING_AMQP_USER, BILLING_AMQP_PASSWORD and AMQP_VHOST";
+    until_logged(program, &[named]).await;
 }

@@ -13,6 +13,11 @@ use lapin::{
 };
 use uuid::Uuid;
 
+use crate::trace_context::{TRACEPARENT, TraceContext};
+
+/// The header that names the request which sent a message, as in HTTP.
+pub const X_REQUEST_ID: &str = "x-request-id";
+
 /// The longest header value that is sent, in bytes; the rest is cut off.
 const HEADER_MAX: usize = 1024;
 
@@ -97,6 +102,19 @@ impl Incoming {
     #[must_use]
     pub fn id(&self) -> Option<Uuid> {
         self.message_id.as_deref()?.parse().ok()
+    }
+
+    /// The request that sent it, to find both in the logs.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.header(X_REQUEST_ID)
+    }
+
+    /// The trace that it belongs to, as logs show it.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<String> {
+        let context: TraceContext = self.header(TRACEPARENT)?.parse().ok()?;
+        Some(context.trace_id())
     }
 
     /// A text header.

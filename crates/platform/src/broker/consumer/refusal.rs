@@ -3,7 +3,7 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    broker::{Incoming, Outgoing, dead_letter_queue},
+    broker::{Incoming, Outgoing, X_REQUEST_ID, dead_letter_queue},
     trace_context::TRACEPARENT,
 };
 
@@ -15,7 +15,7 @@ pub const X_SOURCE_QUEUE: &str = "x-source-queue";
 pub const X_REFUSED_AT: &str = "x-refused-at";
 
 /// The headers of the original that a dead letter keeps.
-const KEPT: [&str; 2] = [TRACEPARENT, "x-request-id"];
+const KEPT: [&str; 2] = [TRACEPARENT, X_REQUEST_ID];
 
 /// The longest reason, in characters.
 const REASON_MAX: usize = 500;

@@ -47,6 +47,7 @@ impl<C: Consumer> Settling<'_, C> {
         self.refuse(&refusals).await?;
         acknowledge(last).await?;
         self.count(deliveries, refusals.len());
+        self.note(deliveries);
         Ok(())
     }
 
@@ -98,8 +99,15 @@ impl<C: Consumer> Settling<'_, C> {
             );
         }
         for refusal in refusals {
-            let (id, reason) = (&refusal.message.message_id, &refusal.reason);
-            tracing::warn!(queue = consumer.queue(), ?id, reason, "refused a message");
+            let (message, reason) = (&refusal.message, &refusal.reason);
+            tracing::warn!(
+                queue = consumer.queue(),
+                id = message.message_id,
+                request_id = message.request_id(),
+                trace_id = message.trace_id(),
+                reason,
+                "refused a message"
+            );
         }
         self.bury(refusals).await
     }
@@ -123,6 +131,19 @@ impl<C: Consumer> Settling<'_, C> {
         }
         self.hold.over();
         Ok(())
+    }
+
+    /// A request can be followed to here; at the level of `debug`, as these are many.
+    fn note(&self, deliveries: &[Incoming]) {
+        for message in deliveries {
+            tracing::debug!(
+                queue = self.consumer.queue(),
+                id = message.message_id,
+                request_id = message.request_id(),
+                trace_id = message.trace_id(),
+                "acknowledged a message"
+            );
+        }
     }
 
     fn count(&self, deliveries: &[Incoming], refused: usize) {

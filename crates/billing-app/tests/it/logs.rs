@@ -1,0 +1,56 @@
+//! What the program logs while it runs.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::json;
+
+use crate::{
+    crash::program,
+    helpers::{Ground, QUEUE, payment},
+};
+
+/// Runs the program until it has logged a line with each of `texts`, in this order; it goes on until it is killed here.
+pub(crate) async fn until_logged(mut program: Command, texts: &[&str]) {
+    let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let wanted: Vec<String> = texts.iter().map(ToString::to_string).collect();
+    let found = tokio::task::spawn_blocking(move || {
+        let mut lines = log.lines().map_while(Result::ok);
+        let logged = |text: &String| lines.any(|line| line.contains(text));
+        wanted.iter().all(logged)
+    });
+    let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+    let still_running = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(found.unwrap().unwrap() && still_running, "{texts:?}");
+}
+
+#[tokio::test]
+async fn a_request_can_be_followed_to_its_message() {
+    let ground = Ground::prepare().await;
+    for (id, body) in [("bad", "{}"), ("good", &payment("3"))] {
+        let headers = json!({
+            "x-request-id": format!("request of {id}"),
+            "traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
+        });
+        let properties = json!({ "message_id": id, "delivery_mode": 2, "headers": headers });
+        assert!(ground.broker.publish(QUEUE, properties, body).await);
+    }
+    let mut program = program(&ground, ground.broker.port, 0);
+    program.env("LOG", "info,platform::broker=debug");
+    let line = |outcome, id| {
+        format!(
+            "{outcome} queue=\"{QUEUE}\" id=\"{id}\" request_id=\"request of {id}\" trace_id=\"0123456789abcdef0123456789abcdef\""
+        )
+    };
+    let (refused, stored) = (
+        line("refused a message", "bad"),
+        line("acknowledged a message", "good"),
+    );
+    until_logged(program, &[&refused, &stored]).await;
+}
