@@ -29,6 +29,7 @@ machine_commands() { # NAME
     mkdir -p -- "$folder/bin" "$folder/etc/crud-master"
     printf '%s\n' "$1" >"$folder/etc/hostname"
     table hosts >"$folder/etc/hosts"
+    wiring "$1" >"$folder/wiring"
     for program in "$folder"/service/*; do ln -s -- "/run/crud-master/service/${program##*/}" "$folder/bin/"; done
     # Debian's psql looks for clusters of Debian's: these are the server's own programs.
     for program in psql pg_dump pg_restore pg_isready; do ln -s -- "$(postgres_bindir)/$program" "$folder/bin/"; done

@@ -9,10 +9,13 @@ host_address() {
     printf '%s.1' "${address%.*}"
 }
 
+# What a machine is to its neighbours, and they to it.
+wiring() { table address "$1" && table firewall "$1" && table hosts; } # NAME
+
 network_up() {
     local ns address
     ns=$(netns "${HOST:?}") address=$(host_address) || exit 1
-    [[ -z $(ip -n "$ns" link show dev bridge 2>/dev/null) ]] || return 0
+    [[ $(ip -n "$ns" -br address show dev bridge 2>/dev/null) != *" $address/24"* ]] || return 0
     network_leave "$HOST"
     ip netns add "$ns"
     ip -n "$ns" link set dev lo up

@@ -1,6 +1,7 @@
 """What nix/machines.json says of a machine, with the values of .env, which are in the environment: for scripts/machines.
 
     machines_table.py names           the machines, one a line
+    machines_table.py check           nothing, when .env has all that they need
     machines_table.py address NAME    its address
     machines_table.py env NAME        its environment file, as on the NixOS machines
     machines_table.py facts NAME      what runs on it, as variables MACHINE_...
@@ -10,6 +11,7 @@
 The Vagrantfile reads the same table in the same way: a value in "environment" is the name of a variable, or stands for itself.
 """
 
+import ipaddress
 import json
 import os
 import sys
@@ -35,7 +37,33 @@ def value(name: str) -> str:
     found = in_environment(named) if named.isidentifier() else named
     if not found and name not in TABLE["may_be_empty"]:
         sys.exit(f"machines: {named} is missing or empty: set it in .env")
+    if name.endswith("_PORT") and not (found.isdecimal() and 0 < int(found) < 65536):
+        sys.exit(f"machines: {named} is '{found}': it must be a port, 1 to 65535")
     return found
+
+
+def address(machine: dict[str, Any]) -> ipaddress.IPv4Interface:
+    """Where the machine is, in a network of 256 addresses."""
+    named = machine["address"]
+    try:
+        return ipaddress.IPv4Interface(f"{value(named)}/24")
+    except ValueError:
+        sys.exit(f"machines: {named} is '{value(named)}': it must be an IPv4 address")
+
+
+def check() -> list[str]:
+    """Ends with one line that names the variable when something is missing or wrong."""
+    taken: dict[Any, str] = {}
+    for machine in MACHINES.values():
+        env(machine)
+        named, here = machine["address"], address(machine)
+        network = next(iter(taken), here).network
+        if here.network != network or here.ip in (network[0], network[1], network[255]):
+            sys.exit(f"machines: {named} is '{here.ip}': it must be between {network[2]} and {network[254]}")
+        if here in taken:
+            sys.exit(f"machines: {named} is '{here.ip}', and so is {taken[here]}")
+        taken[here] = named
+    return []
 
 
 def line(name: str, text: str) -> str:
@@ -65,22 +93,22 @@ def firewall(machine: dict[str, Any]) -> list[str]:
     rules += ["-A INPUT -p icmp --icmp-type echo-request -j ACCEPT"]
     for offer in machine["offers"]:
         for client in offer["to"]:
-            source = "" if client == "anyone" else f"-s {value(MACHINES[client]['address'])} "
+            source = "" if client == "anyone" else f"-s {address(MACHINES[client]).ip} "
             rules.append(f"-A INPUT {source}-p tcp --dport {value(offer['port'])} -j ACCEPT")
     return [*rules, "COMMIT"]
 
 
 def hosts() -> list[str]:
-    return ["127.0.0.1 localhost"] + [f"{value(machine['address'])} {name}" for name, machine in MACHINES.items()]
+    return ["127.0.0.1 localhost"] + [f"{address(machine).ip} {name}" for name, machine in MACHINES.items()]
 
 
 def main(question: str, name: str = "") -> list[str]:
     if question == "names":
         return list(MACHINES)
-    if question == "hosts":
-        return hosts()
+    if question in ("check", "hosts"):
+        return check() if question == "check" else hosts()
     if question == "address":
-        return [value(MACHINES[name]["address"])]
+        return [str(address(MACHINES[name]).ip)]
     return {"env": env, "facts": facts, "firewall": firewall}[question](MACHINES[name])
 
 

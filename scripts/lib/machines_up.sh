@@ -20,7 +20,7 @@ bring_up() {
     STEP_LOGS=$FOLDER/log TOOLS=${TOOLS:-$DATA/tools}
     PATH=$PATH:$(home_of_owner)/.cargo/bin
     require_cargo
-    for machine in "${MACHINES[@]}"; do table env "$machine" >/dev/null; done # says what is missing in .env
+    table check >/dev/null
     trap give_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -29,6 +29,7 @@ bring_up() {
     step "install pm2" install_pm2
     ((STEP_STATUS == 0)) || die "pm2 could not be installed"
     build_services
+    for machine in "${MACHINES[@]}"; do halt_rewired "$machine"; done
     network_up
     for machine in "${MACHINES[@]}"; do boot "$machine"; done
     start_machines
@@ -36,6 +37,14 @@ bring_up() {
     trap - EXIT INT TERM HUP
     say "the machines are ready: $(seconds_since "$began") s"
     print_machines
+}
+
+# A machine keeps the address and the firewall that it was started with.
+halt_rewired() { # NAME
+    [[ -e $FOLDER/$1/wiring ]] && machine_running "$1" || return 0
+    [[ "$(wiring "$1")" != "$(<"$FOLDER/$1/wiring")" ]] || return 0
+    warn "  $1: an address, or who may reach it, has changed: it starts anew"
+    machine_halt "$1"
 }
 
 boot() { # NAME
