@@ -4,10 +4,12 @@
 //! replaced by `NAME_FILE`, which names a file that holds the value: so no secret has to be in an environment.
 //! A wrong setting is one line that names the variable. No value of a secret is ever printed.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{error::Error, ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, error::ContextKind, error::ErrorKind};
 use secrecy::SecretString;
+
+use crate::causes::chain;
 
 /// Why a service cannot start with the settings that it was given.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +69,7 @@ pub fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ConfigError> {
 }
 
 /// The body of `main`: settings, logs, then `run`; an error ends the process with one line and code 1.
-pub fn exit_on_error<E: fmt::Display>(result: Result<(), E>) -> std::process::ExitCode {
+pub fn exit_on_error<E: AsRef<dyn Error>>(result: Result<(), E>) -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
@@ -76,7 +78,7 @@ pub fn exit_on_error<E: fmt::Display>(result: Result<(), E>) -> std::process::Ex
                 reason = "the last word of a process goes to its terminal, logs or not"
             )]
             {
-                eprintln!("{}: {error:#}", program_name());
+                eprintln!("{}: {}", program_name(), chain(error.as_ref()));
             }
             std::process::ExitCode::FAILURE
         }

@@ -115,7 +115,7 @@ impl Runtime {
     /// Binds `address`, serves `routes` and the health routes until a signal, then stops in order.
     ///
     /// # Errors
-    /// [`RuntimeError::Bind`] when the address is not free or not ours.
+    /// [`RuntimeError::Bind`] when the address is not free or not ours, after what was running already has stopped.
     pub async fn serve(
         self,
         address: Address<'_>,
@@ -123,7 +123,13 @@ impl Runtime {
         health: Health,
         limits: http::Limits,
     ) -> Result<(), RuntimeError> {
-        let listener = bind(address).await?;
+        let listener = match bind(address).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                self.stop().await;
+                return Err(error);
+            }
+        };
         let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
         let app = http::guarded_app(routes.merge(health), limits, self.guard.clone());
         let stop = self.intake.stop.clone();

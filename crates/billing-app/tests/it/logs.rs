@@ -31,6 +31,22 @@ pub(crate) async fn until_logged(mut program: Command, texts: &[&str]) {
 }
 
 #[tokio::test]
+async fn an_absent_database_is_told_once() {
+    let ground = Ground::prepare().await;
+    let mut program = program(&ground, ground.broker.port, 0);
+    let mut child = program
+        .env("ORDERS_DB_PORT", "1")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    child.kill().unwrap();
+    let log = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let told = log.matches("waiting for the database").count();
+    assert_eq!(told, 1, "{log}");
+}
+
+#[tokio::test]
 async fn a_request_can_be_followed_to_its_message() {
     let ground = Ground::prepare().await;
     for (id, body) in [("bad", "{}"), ("good", &payment("3"))] {

@@ -9,9 +9,14 @@ use tokio::net::TcpListener;
 
 use crate::{crash::program, helpers::Ground, logs::until_logged};
 
-/// The only line that the program says before it ends without success.
+/// The only line that the program says before it ends without success, whatever it has logged.
 async fn last_word(mut program: Command) -> String {
-    program.env("LOG", "off").stderr(Stdio::piped());
+    program.env("LOG", "off");
+    only_line(program).await
+}
+
+async fn only_line(mut program: Command) -> String {
+    program.stderr(Stdio::piped());
     let output = tokio::task::spawn_blocking(move || program.output().unwrap())
         .await
         .unwrap();
@@ -38,6 +43,16 @@ async fn a_missing_or_empty_value_is_named() {
             .await
             .contains("AMQP_HOST has a wrong value")
     );
+}
+
+#[tokio::test]
+async fn a_wrong_log_filter_is_told_once() {
+    let ground = Ground::prepare().await;
+    let mut program = program(&ground, ground.broker.port, 0);
+    program.env("LOG", "a=b=c");
+    let said = only_line(program).await;
+    assert!(said.contains("LOG is not a log filter: "), "{said}");
+    assert_eq!(said.matches("expected one of").count(), 1, "{said}");
 }
 
 #[tokio::test]

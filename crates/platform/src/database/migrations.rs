@@ -71,13 +71,17 @@ pub async fn migrate_when_ready(
     patience: Duration,
 ) -> Result<(), DatabaseError> {
     let deadline = Instant::now() + patience;
+    let mut told = String::new();
     loop {
         match migrate(settings, migrations()).await {
             Err(DatabaseError::Connect(
                 error @ (ConnectError::Absent(_) | ConnectError::Silent(_)),
             )) if Instant::now() < deadline => {
                 let error = chain(&error);
-                tracing::warn!(database = settings.name, error, "waiting for the database");
+                if error != told {
+                    tracing::warn!(database = settings.name, error, "waiting for the database");
+                    told = error;
+                }
                 tokio::time::sleep(PAUSE).await;
             }
             other => return other,
