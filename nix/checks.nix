@@ -52,16 +52,8 @@ services
     }
   );
 
-  deny = craneLib.cargoDeny (
-    common
-    // {
-      src = source [
-        ../crates
-        ./deny.toml
-      ];
-      cargoDenyExtraArgs = "--config nix/deny.toml";
-    }
-  );
+  # Where it looks by itself: the option that names another place has moved between its versions.
+  deny = craneLib.cargoDeny (common // { postPatch = "cp ${./deny.toml} deny.toml"; });
 
   # All crates against a real PostgreSQL and RabbitMQ, which scripts/lib starts inside the sandbox.
   tests = craneLib.mkCargoDerivation (

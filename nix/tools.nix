@@ -14,7 +14,7 @@ pkgs: {
     pkgs.util-linux
   ];
 
-  # For building and for scripts/test, scripts/bench and scripts/machines.
+  # For building and for scripts/test, bench, machines and check-nix (but Vagrant, which is not free).
   developing = [
     pkgs.cargo-deny
     pkgs.deadnix
@@ -24,9 +24,11 @@ pkgs: {
     pkgs.iptables
     pkgs.jq
     pkgs.newman
+    pkgs.nixfmt
     pkgs.nodejs
     pkgs.pm2
     pkgs.python3
+    pkgs.ruby
     pkgs.rust-analyzer
     pkgs.shellcheck
     pkgs.wrk
