@@ -1,4 +1,5 @@
-# The three services, each built by crane from its own files, on dependencies that are compiled once for all of them.
+# The three services, each built by crane from its own files, on dependencies that are compiled once for all of them. (Where
+# the workspace asks more features of a dependency than one service does, that service compiles it again.)
 #
 # A service's files are its crate without tests, the shared libraries, and of every other crate the manifest and one source
 # file: without these cargo would not load the workspace, or not accept the lock. So a change in one service rebuilds that

@@ -45,6 +45,7 @@ in
   # eth0 is the provider's own network, eth1 the private one, whatever the hypervisor calls its cards.
   networking.usePredictableInterfaceNames = false;
 
+  # Under libvirt its service waits in vain for a device at each boot, and nothing waits for it.
   virtualisation.virtualbox.guest.enable = bios;
 
   # `nixos-rebuild --flake` and `nix build` on the machine itself.

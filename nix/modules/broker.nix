@@ -30,7 +30,11 @@ in
 
       systemd.services.crud-master-broker = {
         description = "crud-master: RabbitMQ's users from ${cfg.environmentFile}";
-        wantedBy = [ "multi-user.target" ];
+        # Also by the server: it may fail at first, and start again by itself.
+        wantedBy = [
+          "multi-user.target"
+          "rabbitmq.service"
+        ];
         requires = [ "rabbitmq.service" ];
         after = [ "rabbitmq.service" ];
         environment.HOME = rabbitmq.dataDir; # the Erlang cookie is there

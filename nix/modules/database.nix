@@ -39,7 +39,11 @@ in
 
       systemd.services.crud-master-database = {
         description = "crud-master: role and database from ${cfg.environmentFile}";
-        wantedBy = [ "multi-user.target" ];
+        # Also by the server: it may fail at first, and start again by itself.
+        wantedBy = [
+          "multi-user.target"
+          "postgresql.target"
+        ];
         requires = [ "postgresql.target" ];
         after = [ "postgresql.target" ];
         environment.PGPORT = toString cfg.databasePort;

@@ -6,6 +6,9 @@ let
   packages = self.packages.${pkgs.stdenv.hostPlatform.system};
 in
 {
+  _file = ./default.nix;
+  key = "crud-master"; # imported twice, it is one
+
   imports = [
     ./api-gateway.nix
     ./inventory-app.nix

@@ -6,6 +6,12 @@ if ((EUID != 0)); then
     echo "pm2: the service belongs to root: sudo pm2 $*" >&2
     exit 1
 fi
+case ${1:-} in
+    kill | update)
+        echo "pm2: it is $UNIT.service that runs pm2 here: systemctl stop $UNIT, or restart" >&2
+        exit 1
+        ;;
+esac
 if ! systemctl is-active --quiet "$UNIT.service"; then
     echo "pm2: $UNIT.service is not running, and pm2 runs inside it: systemctl status $UNIT" >&2
     exit 1

@@ -185,6 +185,9 @@ in
         };
         unitConfig.AssertPathExists = cfg.environmentFile;
         startLimitIntervalSec = 0; # never give up
+        # Active means that pm2 listens: a command that finds nobody would start another pm2 beside the unit.
+        preStart = "rm -f ${home}/pm2/rpc.sock";
+        postStart = "for _ in {1..300}; do [ ! -S ${home}/pm2/rpc.sock ] || exit 0; sleep 0.1; done; exit 1";
         serviceConfig = hardening // {
           ExecStart = "${pkgs.pm2}/bin/pm2-runtime start ${../pm2/ecosystem.json} --only ${pm2} --no-auto-exit";
           EnvironmentFile = [

@@ -23,6 +23,12 @@ with subtest("each service runs under pm2 as a user of its own"):
         assert pm2_status(machine, name) == "online"
         assert machine.succeed(f"ps -o user:32= -p $(sudo pm2 pid {name})").strip() == user
 
+with subtest("pm2 answers as soon as its unit is active, and belongs to the unit"):
+    inventory.succeed("systemctl restart inventory-app")
+    json.loads(inventory.succeed("sudo pm2 jlist"))  # a pm2 that had to be started says so before the list
+    for verb in ("kill", "update"):
+        inventory.fail(f"sudo pm2 {verb}")
+
 with subtest("a machine offers what the table says, and only to whom it says"):
     for offer in (INVENTORY, BILLING, AMQP):
         gateway.succeed(f"nc -z -w 3 {offer}")

@@ -43,7 +43,7 @@ vagrant_names_what_is_wrong() {
     vagrant_refuses 'AMQP_VHOST is missing or empty: set it in .env' 's/^AMQP_VHOST=.*/AMQP_VHOST=/'
     vagrant_refuses 'BILLING_VM_IP is missing or empty: set it in .env' '/^BILLING_VM_IP=/d'
     vagrant_refuses 'MOVIES_DB_PASSWORD_FILE names a file that cannot be read: No such file or directory @ rb_sysopen - /nowhere' \
-        '$aMOVIES_DB_PASSWORD_FILE=/nowhere'
+        "\$aMOVIES_DB_PASSWORD_FILE=/nowhere"
     vagrant_refuses "API_GATEWAY_PORT is '3000x': it must be a port, 1 to 65535" 's/^API_GATEWAY_PORT=.*/&x/'
     GATEWAY_AMQP_PASSWORD="both ' and \"" vagrant_refuses 'GATEWAY_AMQP_PASSWORD holds characters that an environment file cannot: set another in .env' ''
 }
