@@ -110,11 +110,17 @@ async fn an_unknown_token_is_refused_everywhere() {
             ("GET", "/"),
             ("GET", "/nowhere"),
             ("PATCH", "/api/movies"),
+            ("GET", "/health/live"),
+            ("GET", "/metrics"),
         ] {
             let request = gateway.client.request(method, path);
             let answer = send(request.header("authorization", "wrong")).await;
             assert_eq!(answer.problem(401)["status"], 401, "{method} {path}");
             assert_eq!(answer.header("www-authenticate"), "Bearer");
+            assert!(
+                !answer.headers.contains_key("connection"),
+                "the connection goes on"
+            );
         }
     }
     assert!(stub.seen().is_empty());

@@ -56,7 +56,7 @@ impl Default for Limits {
     }
 }
 
-/// Looks at each request before it is routed; a refusal is its answer, and the connection's end.
+/// Looks at each request before it is routed; a refusal is its answer, and a 400 the connection's end.
 pub type Guard = Arc<dyn Fn(&Request) -> Result<(), Problem> + Send + Sync>;
 
 /// The routes with all that every route has. A trailing slash means the same path.
@@ -78,14 +78,15 @@ pub fn guarded_app(routes: Router, limits: Limits, guard: Guard) -> Router {
         .layer(middleware::from_fn_with_state(limits, context::handle))
 }
 
-/// After a refused request nobody knows where the next one starts: so there is none on this connection.
+/// After a malformed request nobody knows where the next one starts: so there is none on this connection.
 async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard(&request) {
         Ok(()) => next.run(request).await,
-        Err(problem) => {
+        Err(problem) if problem.status() == StatusCode::BAD_REQUEST => {
             let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
             (close, problem).into_response()
         }
+        Err(problem) => problem.into_response(),
     }
 }
 
