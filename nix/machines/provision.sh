@@ -6,7 +6,7 @@ set -euo pipefail
 
 name=$1 role=${2:-}
 shared=/var/cache/crud-master # `in` comes from the host, `out` is taken by it
-nix=(nix --extra-experimental-features "nix-command flakes" --accept-flake-config)
+nix=(nix --extra-experimental-features "nix-command flakes")
 
 # The box has 10 GB, and the disk may be larger: give the root partition all of it.
 grow_root() {

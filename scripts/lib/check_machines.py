@@ -14,7 +14,7 @@ table = json.loads((root / "nix/machines.json").read_text())
 machines = table["machines"]
 facts = json.loads(facts_file.read_text())
 texts = json.loads(texts_file.read_text())
-problems = []
+problems: list[str] = []
 
 
 def expect(condition, text):
@@ -23,20 +23,30 @@ def expect(condition, text):
 
 
 def parse(text):
-    """NAME=value lines with or without quotes, as all readers of .env take them; the first of two wins."""
+    """NAME=value lines with or without quotes, as all readers of .env take them; the first of two wins.
+
+    With NAME_FILE=path there is a NAME as well: what that file holds.
+    """
     values = {}
     for line in text.splitlines():
-        match = re.fullmatch(r"""\s*(\w+)=(?:'([^']*)'|"([^"$\\]*)"|([^\s#'"]*))(?:\s+#.*)?\s*""", line)
+        match = re.fullmatch(r"""\s*(?:export\s+)?(\w+)=(?:'([^']*)'|"([^"$\\]*)"|([^\s#'"]*))(?:\s+#.*)?\s*""", line)
         if match:
             values.setdefault(match[1], next((part for part in match.groups()[1:] if part is not None), ""))
+    for name in [name for name in values if name.endswith("_FILE")]:
+        values[name.removesuffix("_FILE")] = Path(values[name]).read_text().rstrip("\n")
     return values
+
+
+def differing(one, other):
+    """The names, as the values may be secret."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
 in_file = parse((root / ".env").read_text())
 values = in_file | {name: in_file.get(named, named) for name, named in table["environment"].items()}
 secrets = set(table["secrets"])
 
-for name in in_file:
+for name in [name for name in in_file if not name.endswith("_FILE")]:
     expect((re.search("PASSWORD|TOKEN|SECRET", name) is not None) == (name in secrets), f"{name}: is it a secret? .env and the table differ")
 for name in [*table["environment"], *secrets, *table["may_be_empty"]]:
     expect(name in in_file, f"{name}: in the table, not in .env")
@@ -58,10 +68,11 @@ for name, machine in machines.items():
         expect(offer["port"] in machine["variables"], f"{name}: offers {offer['port']}, which it does not know")
         expect(set(offer["to"]) <= {"anyone", *machines}, f"{name}: offers {offer['port']} to nobody known")
     expected = {variable: values.get(variable) for variable in machine["variables"]}
-    expect(parse(texts[name]) == expected, f"{name}: the Vagrantfile writes {parse(texts[name])}, not {expected}")
+    wrong = differing(parse(texts[name]), expected)
+    expect(not wrong, f"{name}: the Vagrantfile writes other values than .env has: {wrong}")
 
 public = {name: value for name, value in values.items() if name not in secrets}
-expect(facts["environment"] == public, f"nix/environment.nix says {facts['environment']}, not {public}")
+expect(facts["environment"] == public, f"nix/environment.nix has other values than .env: {differing(facts['environment'], public)}")
 expect(parse(texts["public"]).items() <= public.items(), "the Vagrantfile tells Nix a secret or a wrong value")
 needed = {variable for machine in machines.values() for variable in [machine["address"], *machine["variables"]]} - secrets
 expect(set(parse(texts["public"])) == needed, "the Vagrantfile tells Nix more or less than the machines know")

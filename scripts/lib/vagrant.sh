@@ -6,7 +6,7 @@ vagrant_copy() { # NAME: prints the folder of a fresh copy
     mkdir -p "$folder/nix/machines"
     cp Vagrantfile .env "$folder/"
     cp nix/machines.json "$folder/nix/"
-    cp nix/machines/provision.sh "$folder/nix/machines/"
+    cp nix/machines/{provision.sh,settings.rb} "$folder/nix/machines/"
     printf '%s' "$folder"
 }
 
@@ -17,8 +17,8 @@ vagrant_in() { # FOLDER PROVIDER ARGS...
     mkdir -p "$SCRATCH/stub"
     printf '#!/bin/sh\necho 7.0.20r163906\n' >"$SCRATCH/stub/VBoxManage"
     chmod +x "$SCRATCH/stub/VBoxManage"
-    (cd "$folder" && PATH=$SCRATCH/stub:$PATH VAGRANT_HOME=$TOOLS/vagrant VAGRANT_DEFAULT_PROVIDER=$provider \
-        VAGRANT_CHECKPOINT_DISABLE=1 vagrant "$@")
+    (cd "$folder" && unset VAGRANT_CWD VAGRANT_VAGRANTFILE VAGRANT_DOTFILE_PATH && PATH=$SCRATCH/stub:$PATH \
+        VAGRANT_DEFAULT_PROVIDER=$provider VAGRANT_CHECKPOINT_DISABLE=1 vagrant "$@")
 }
 
 vagrant_validate() { # PROVIDER
@@ -42,9 +42,13 @@ vagrant_names_what_is_wrong() {
     vagrant_refuses 'ORDERS_DB_PASSWORD is missing or empty: set it in .env' '/^ORDERS_DB_PASSWORD=/d'
     vagrant_refuses 'AMQP_VHOST is missing or empty: set it in .env' 's/^AMQP_VHOST=.*/AMQP_VHOST=/'
     vagrant_refuses 'BILLING_VM_IP is missing or empty: set it in .env' '/^BILLING_VM_IP=/d'
-    vagrant_refuses 'MOVIES_DB_PASSWORD_FILE names a file that cannot be read: No such file or directory @ rb_sysopen - /nowhere' \
-        "\$aMOVIES_DB_PASSWORD_FILE=/nowhere"
-    vagrant_refuses "API_GATEWAY_PORT is '3000x': it must be a port, 1 to 65535" 's/^API_GATEWAY_PORT=.*/&x/'
+    vagrant_refuses 'MOVIES_DB_PASSWORD_FILE names /nowhere, which cannot be read: No such file or directory @ rb_sysopen - /nowhere' \
+        '1iMOVIES_DB_PASSWORD_FILE=/nowhere'
+    vagrant_refuses ".env, line 1: cannot be read; write NAME=value or NAME='any value'" "1iLOG=\"a\$b\""
+    vagrant_refuses "API_GATEWAY_PORT is '3000x': it must be a port, 1 to 65535" '1iAPI_GATEWAY_PORT=3000x'
+    vagrant_refuses "BILLING_VM_IP is 'billing': it must be an IPv4 address" '1iBILLING_VM_IP=billing'
+    vagrant_refuses "INVENTORY_VM_IP is '192.168.57.2': it must be between 192.168.56.2 and 192.168.56.254" '1iINVENTORY_VM_IP=192.168.57.2'
+    vagrant_refuses "INVENTORY_VM_IP is '192.168.56.10', and so is GATEWAY_VM_IP" '1iINVENTORY_VM_IP=192.168.56.10'
     GATEWAY_AMQP_PASSWORD="both ' and \"" vagrant_refuses 'GATEWAY_AMQP_PASSWORD holds characters that an environment file cannot: set another in .env' ''
 }
 
@@ -58,9 +62,8 @@ vagrant_refuses() { # TEXT CHANGE_OF_ENV
 
 # What the Vagrantfile would write, as JSON: the environment of each machine, and what Nix gets to know.
 vagrant_texts() {
-    ruby -rjson -e '
-        module Vagrant; def self.configure(_version); end; end
-        load "./Vagrantfile"
-        texts = TABLE["machines"].transform_values { |machine| text_of(machine["variables"]) }.merge("public" => PUBLIC)
+    ruby -r./nix/machines/settings -e '
+        texts = Settings::MACHINES.transform_values { |machine| Settings.text_of(machine["variables"]) }
+        texts["public"] = Settings.public_text
         puts JSON.dump(texts.transform_values { |text| text.unpack1("m0") })'
 }
