@@ -37,7 +37,7 @@ def value(name: str) -> str:
     found = in_environment(named) if named.isidentifier() else named
     if not found and name not in TABLE["may_be_empty"]:
         sys.exit(f"machines: {named} is missing or empty: set it in .env")
-    if name.endswith("_PORT") and not (found.isdecimal() and 0 < int(found) < 65536):
+    if name.endswith("_PORT") and not (found.isascii() and found.isdecimal() and 0 < int(found) < 65536):
         sys.exit(f"machines: {named} is '{found}': it must be a port, 1 to 65535")
     return found
 
