@@ -26,6 +26,8 @@ for try in "host $GATEWAY_VM_IP 3000" "inventory-vm $GATEWAY_VM_IP 3000" "gatewa
 done
 for machine in gateway-vm inventory-vm billing-vm; do
     # Whatever listens there: nothing else is open.
-    expect_equal "$machine drops what it does not offer" DROP "$(on "$machine" iptables -S INPUT | sed -n 's/^-P INPUT //p')"
+    for tables in iptables ip6tables; do
+        expect_equal "$machine drops what it does not offer ($tables)" DROP "$(on "$machine" "$tables" -S INPUT | sed -n 's/^-P INPUT //p')"
+    done
 done
 expect_equal "gateway-vm has neither database nor broker" '' "$(on gateway-vm ps -eo comm= | grep -E 'postgres|beam|epmd' || true)"

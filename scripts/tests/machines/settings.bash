@@ -25,6 +25,10 @@ expect_refused() {
 starts() { grep -c 'starting in -fork mode-' "$CRUD_MASTER_DATA/machines/$1/pm2/pm2.log"; }
 delay() { sed -n 's/.*will restart in //p' "$CRUD_MASTER_DATA/machines/$1/pm2/pm2.log" | tail -n 1; }
 
+for machine in gateway-vm inventory-vm billing-vm; do
+    expect_equal "only root reads the settings of $machine" '600 root' "$(on "$machine" stat -c '%a %U' "$file")"
+done
+
 on inventory-vm cp -p "$file" "$file.kept"
 on inventory-vm sed -i "s/^MOVIES_DB_HOST=.*/MOVIES_DB_HOST=''/" "$file"
 expect_refused inventory-vm inventory-app MOVIES_DB_HOST
