@@ -56,7 +56,7 @@ module Settings
   end
 
   def secret(name, file)
-    File.read(file, encoding: "UTF-8").chomp
+    File.read(file, encoding: "UTF-8").b.sub(/[\r\n]+\z/, "").force_encoding("UTF-8")
   rescue SystemCallError => error
     refuse "#{name} names #{file}, which cannot be read: #{error.message}"
   end

@@ -3,7 +3,7 @@
 # Its environment is the file /etc/crud-master/env and nothing of ours: a variable that is missing there is missing.
 
 PM2_KNOWS=() # variables, as NAME=VALUE
-pm2_do() { env -i PATH="$PATH" HOME="$HOME" LANG="$LANG" "${PM2_KNOWS[@]}" /usr/local/bin/pm2 "$@"; }
+pm2_do() { timeout 25 env -i PATH="$PATH" HOME="$HOME" LANG="$LANG" "${PM2_KNOWS[@]}" /usr/local/bin/pm2 "$@"; }
 
 service_pid() { # of the running service
     local pid
@@ -31,6 +31,7 @@ service_fresh() {
     for name in "${SERVICE_VARIABLES[@]}"; do PM2_KNOWS+=("$name=${!name}"); done
     pm2_do start "$ROOT/nix/pm2/ecosystem.json" --only "$MACHINE_PM2" >/dev/null ||
         die "pm2 could not start $MACHINE_PM2; see $DATA/pm2/pm2.log"
+    pm2_do describe "$MACHINE_PM2" >/dev/null 2>&1 || die "nix/pm2/ecosystem.json has no $MACHINE_PM2"
     service_settings >"$DATA/run/service.settings"
     say "  $MACHINE_PM2 is started"
 }

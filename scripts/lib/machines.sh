@@ -15,7 +15,7 @@ read_names() { mapfile -t MACHINES < <(table names); ((${#MACHINES[@]} > 0)) || 
 require_machine() { # NAME
     local machine
     for machine in "${MACHINES[@]}"; do [[ $machine != "${1:-}" ]] || return 0; done
-    die "there is no machine '${1:-}'; the machines are: ${MACHINES[*]}"
+    die "there is no machine '${1:-}'; the machines are: ${MACHINES[*]}, and $HOST outside of them"
 }
 
 netns() { printf '%s' "$PREFIX-$1"; }
@@ -31,15 +31,28 @@ machine_pid() { # NAME
     return 1
 }
 
-# Another checkout's machines have the same names; they are not ours to use or to end.
+# Another checkout's machines have the same names, or ours another name; they are not ours to use or to end.
 require_own() {
-    local machine pid words
+    local machine pid words ns
     for machine in "${MACHINES[@]}"; do
+        if ns=$(running_as "$machine") && [[ $ns != "$(netns "$machine")" ]]; then
+            die "$FOLDER/$machine is in use as $ns: set CRUD_MASTER_MACHINES=${ns%"-$machine"}, or CRUD_MASTER_DATA to another folder"
+        fi
         pid=$(machine_pid "$machine") || continue
         mapfile -d '' words <"/proc/$pid/cmdline"
         [[ ${words[2]:-} == "$FOLDER/$machine" ]] ||
             die "$(netns "$machine") belongs to ${words[2]:-another program}: stop it there, or set CRUD_MASTER_MACHINES to another prefix"
     done
+}
+
+# Prints the network namespace of the process that has the data of a machine.
+running_as() { # NAME
+    local pid ns
+    pid=$(DATA=$FOLDER pid_of "$1") || return 1
+    for ns in /run/netns/*; do
+        [[ $ns -ef /proc/$pid/ns/net ]] && printf '%s' "${ns##*/}" && return 0
+    done
+    return 1
 }
 
 machine_boot() { # NAME
@@ -75,8 +88,18 @@ machine_halt() { # NAME: what runs there ends in order, at most a minute; then t
         inside "$1" timeout 60 "$LIB_PATH/machine" down || warn "  $1 has not stopped in order: it is ended"
         machine_end "$pid"
         say "  $1 has stopped"
+    else
+        end_orphan "$1"
     fi
     network_leave "$1"
+}
+
+# A machine whose network namespace somebody has removed is not found through it; its data would get a second one.
+end_orphan() { # NAME
+    local pid
+    pid=$(DATA=$FOLDER pid_of "$1") || return 0
+    warn "  $1 has lost its network: it is ended"
+    machine_end "$pid"
 }
 
 machine_end() { # PID: the kernel takes all other processes of the machine along

@@ -6,6 +6,7 @@ machine_files() { # NAME
     # shellcheck disable=SC2034 # the folder that create_data makes
     (DATA=$folder MARKER=$folder/.crud-master && create_data)
     mkdir -p -- "$folder"/{bin,etc,etc/crud-master,settings,service,home,pm2}
+    chmod 700 -- "$folder/pm2" # pm2 keeps the environments of what it runs
     machine_settings "$1"
     machine_running "$1" || machine_commands "$1"
 }

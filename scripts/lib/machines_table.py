@@ -14,21 +14,26 @@ The Vagrantfile reads the same table in the same way: a value in "environment" i
 import ipaddress
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 TABLE: dict[str, Any] = json.loads((Path(__file__).parents[2] / "nix" / "machines.json").read_text())
 MACHINES: dict[str, Any] = TABLE["machines"]
+BROKER_PORTS = ["AMQP_MANAGEMENT_PORT", "AMQP_DIST_PORT", "AMQP_EPMD_PORT"]  # seen by no other machine
 
 
 def in_environment(name: str) -> str:
     """The variable, or the content of the file that NAME_FILE names."""
     file = os.environ.get(f"{name}_FILE", "")
     try:
-        return Path(file).read_text().rstrip("\n") if file else os.environ.get(name, "")
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n") if file else os.environ.get(name, "")
     except OSError as error:
         sys.exit(f"machines: {name}_FILE names {file}, which cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        sys.exit(f"machines: {name}_FILE names {file}, which is not UTF-8")
 
 
 def value(name: str) -> str:
@@ -53,9 +58,32 @@ def address(machine: dict[str, Any]) -> ipaddress.IPv4Interface:
 
 def check() -> list[str]:
     """Ends with one line that names the variable when something is missing or wrong."""
-    taken: dict[Any, str] = {}
     for machine in MACHINES.values():
         env(machine)
+        check_ports(machine)
+    check_addresses()
+    return []
+
+
+def check_ports(machine: dict[str, Any]) -> None:
+    taken: dict[int, str] = {}
+    for name in listens(machine):
+        port = int(value(name))
+        if port in taken:
+            sys.exit(f"machines: {name} is {port} on the machine of {machine['service']}, and so is {taken[port]}")
+        taken[port] = name
+
+
+def listens(machine: dict[str, Any]) -> list[str]:
+    """The variables of all ports on which something listens there."""
+    offered = [offer["port"] for offer in machine["offers"]]
+    database = [f"{machine['database']}_PORT"] if "database" in machine else []
+    return offered + database + (BROKER_PORTS if machine.get("broker") else [])
+
+
+def check_addresses() -> None:
+    taken: dict[Any, str] = {}
+    for machine in MACHINES.values():
         named, here = machine["address"], address(machine)
         network = next(iter(taken), here).network
         if here.network != network or here.ip in (network[0], network[1], network[255]):
@@ -63,7 +91,6 @@ def check() -> list[str]:
         if here in taken:
             sys.exit(f"machines: {named} is '{here.ip}', and so is {taken[here]}")
         taken[here] = named
-    return []
 
 
 def line(name: str, text: str) -> str:
@@ -83,6 +110,7 @@ def facts(machine: dict[str, Any]) -> list[str]:
         line("MACHINE_PM2", machine["pm2"]),
         line("MACHINE_DATABASE", machine.get("database", "")),
         line("MACHINE_BROKER", "yes" if machine.get("broker") else ""),
+        *[line(name, value(name)) for name in BROKER_PORTS if machine.get("broker")],
     ]
 
 

@@ -9,6 +9,7 @@ locked() { # COMMAND...: one of up and down at a time
     # The checkout's owner may be another than root, and is to keep what lies beside the machines.
     chown --reference="$ROOT" -- "$DATA" "$DATA/log" "$DATA/run" "$DATA/secrets" "$MARKER"
     exec 8>"$FOLDER/run/lock"
+    flock -n 8 || say "  waiting for another scripts/machines"
     flock -w 180 8 || die "another scripts/machines has been busy for three minutes"
     "$@"
 }
@@ -19,16 +20,18 @@ bring_up() {
     # shellcheck disable=SC2034 # read by steps.sh and tools.sh
     STEP_LOGS=$FOLDER/log TOOLS=${TOOLS:-$DATA/tools}
     PATH=$PATH:$(home_of_owner)/.cargo/bin
-    require_cargo
+    prepare_build
     table check >/dev/null
     trap give_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    install_missing curl gcc libc6-dev iproute2 iptables procps postgresql rabbitmq-server nodejs npm
+    # shellcheck disable=SC2046 # one package a word
+    install_missing curl $(build_packages) iproute2 iptables procps postgresql rabbitmq-server nodejs npm
     id postgres >/dev/null 2>&1 || die "the user postgres is missing: install the system's PostgreSQL"
     step "install pm2" install_pm2
     ((STEP_STATUS == 0)) || die "pm2 could not be installed"
     build_services
+    give_back
     for machine in "${MACHINES[@]}"; do halt_rewired "$machine"; done
     network_up
     for machine in "${MACHINES[@]}"; do boot "$machine"; done
@@ -39,11 +42,13 @@ bring_up() {
     print_machines
 }
 
-# A machine keeps the address and the firewall that it was started with.
+# A machine keeps the address, the firewall and the wire that it was started with.
 halt_rewired() { # NAME
     [[ -e $FOLDER/$1/wiring ]] && machine_running "$1" || return 0
-    [[ "$(wiring "$1")" != "$(<"$FOLDER/$1/wiring")" ]] || return 0
-    warn "  $1: an address, or who may reach it, has changed: it starts anew"
+    if [[ "$(wiring "$1")" == "$(<"$FOLDER/$1/wiring")" ]] && ip -n "$(netns "$HOST")" link show dev "$1" >/dev/null 2>&1; then
+        return 0
+    fi
+    warn "  $1: an address, a wire, or who may reach it, has changed: it starts anew"
     machine_halt "$1"
 }
 
@@ -56,6 +61,7 @@ boot() { # NAME
         machine_end "$pid"
         machine_files "$1"
     fi
+    end_orphan "$1"
     BOOTED+=("$1")
     machine_boot "$1"
 }
@@ -80,7 +86,7 @@ wait_gateway() {
     done
     for machine in "${MACHINES[@]}"; do
         warn "  $machine, the end of its log:"
-        tail -qn 5 "$FOLDER/$machine"/pm2/logs/*.log 2>/dev/null | sed 's/^/    /' >&2
+        tail -qn 5 "$FOLDER/$machine"/pm2/logs/*.log 2>/dev/null | sed 's/^/    /' >&2 || true
     done
     die "$url does not answer 200 after $READY_WITHIN s: $(outside curl -sS -m 2 "$url" 2>&1)"
 }
@@ -111,14 +117,10 @@ give_up() {
     network_leave "$HOST"
 }
 
-# cargo never runs as root in somebody else's checkout.
-build_in_root() {
-    cd "$ROOT" || return
-    if [[ -O $ROOT ]]; then
-        cargo "$@"
-    else
-        runuser -u "$(stat -c %U -- "$ROOT")" -- env HOME="$(home_of_owner)" cargo "$@"
-    fi
+# What root has made beside the machines belongs to the checkout's owner.
+give_back() {
+    local made
+    for made in "$DATA/tools" "$DATA/services"; do
+        [[ ! -e $made && ! -L $made ]] || chown -hR --reference="$ROOT" -- "$made"
+    done
 }
-
-home_of_owner() { getent passwd "$(stat -c %u -- "$ROOT")" | cut -d: -f6; }

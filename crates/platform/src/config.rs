@@ -78,7 +78,9 @@ pub fn exit_on_error<E: AsRef<dyn Error>>(result: Result<(), E>) -> std::process
                 reason = "the last word of a process goes to its terminal, logs or not"
             )]
             {
-                eprintln!("{}: {}", program_name(), chain(error.as_ref()));
+                // In one piece: several processes may share the terminal or the log.
+                let line = format!("{}: {}\n", program_name(), chain(error.as_ref()));
+                eprint!("{line}");
             }
             std::process::ExitCode::FAILURE
         }
@@ -196,8 +198,8 @@ fn explain(error: clap::Error) -> ConfigError {
 /// What clap does not say as a cause: an empty value, or one that is not in a list.
 fn expected(error: &clap::Error) -> String {
     match error.get(ContextKind::ValidValue) {
-        Some(values) => format!("it must be one of {values}"),
-        None => "it is empty".into(),
+        Some(values) if !values.to_string().is_empty() => format!("it must be one of {values}"),
+        _ => "it is empty".into(),
     }
 }
 

@@ -11,6 +11,8 @@ refuses "BILLING_APP_PORT is '65536': it must be a port, 1 to 65535" BILLING_APP
 refuses "BILLING_VM_IP is 'billing': it must be an IPv4 address" BILLING_VM_IP=billing
 refuses "GATEWAY_VM_IP is '192.168.56.1': it must be between 192.168.56.2 and 192.168.56.254" GATEWAY_VM_IP=192.168.56.1
 refuses "INVENTORY_VM_IP is '192.168.56.10', and so is GATEWAY_VM_IP" INVENTORY_VM_IP=192.168.56.10
+refuses "AMQP_MANAGEMENT_PORT is 'abc': it must be a port, 1 to 65535" AMQP_MANAGEMENT_PORT=abc
+refuses "ORDERS_DB_PORT is 5432 on the machine of billing-app, and so is BILLING_APP_PORT" BILLING_APP_PORT=5432
 refuses "ORDERS_DB_NAME is missing or empty: set it in .env" ORDERS_DB_NAME=
 
 export GATEWAY_VM_IP=192.168.57.20 INVENTORY_VM_IP=192.168.57.21 BILLING_VM_IP=192.168.57.22 API_GATEWAY_PORT=3100

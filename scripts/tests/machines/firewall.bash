@@ -1,11 +1,6 @@
 # shellcheck shell=bash
 # Who reaches what. What must be refused is tried all at once, as a dropped connection says nothing for a second.
 
-# reaches MACHINE ADDRESS PORT: prints open or closed.
-reaches() {
-    if on "$1" timeout "${4:-1}" bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null; then echo open; else echo closed; fi
-}
-
 refused=(
     "host $INVENTORY_VM_IP 8080" "host $BILLING_VM_IP 8081" "host $BILLING_VM_IP 5672"
     "host $INVENTORY_VM_IP 5432" "host $BILLING_VM_IP 5432"

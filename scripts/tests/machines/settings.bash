@@ -15,6 +15,7 @@ expect_refused() {
     starts=$(starts "$machine")
     on "$machine" sudo service "$service" start >/dev/null
     pause 2
+    on "$machine" sudo service "$service" stop >/dev/null # no line is read half
     lines=$(logged "$machine" "$service" | tail -n "+$((before + 1))" | grep -v ' INFO ' || true)
     [[ -n $lines ]] || fail "$text: nothing is logged"
     expect_equal "every line says: $text" '' "$(grep -vF "$text" <<<"$lines" || true)"
@@ -31,12 +32,15 @@ done
 
 on inventory-vm cp -p "$file" "$file.kept"
 on inventory-vm sed -i "s/^MOVIES_DB_HOST=.*/MOVIES_DB_HOST=''/" "$file"
-expect_refused inventory-vm inventory-app MOVIES_DB_HOST
+expect_refused inventory-vm inventory-app 'MOVIES_DB_HOST has a wrong value ``: it is empty'
 on inventory-vm sed -i "/^MOVIES_DB_HOST=/d" "$file"
 expect_refused inventory-vm inventory-app MOVIES_DB_HOST
 on inventory-vm cp -p "$file.kept" "$file"
 on inventory-vm sed -i "\$aMOVIES_DB_PASSWORD_FILE='/nowhere'" "$file"
 expect_refused inventory-vm inventory-app MOVIES_DB_PASSWORD_FILE
+on inventory-vm cp -p "$file.kept" "$file"
+on inventory-vm sed -i "s/^MOVIES_DB_PASSWORD=.*/MOVIES_DB_PASSWORD='wrong'/" "$file"
+expect_refused inventory-vm inventory-app 'check MOVIES_DB_USER and MOVIES_DB_PASSWORD'
 on inventory-vm cp -p "$file.kept" "$file"
 
 on inventory-vm sudo pm2 stop inventory_app >/dev/null
@@ -49,7 +53,7 @@ on inventory-vm rm -f "$file.kept"
 on billing-vm sed -i "s/^BILLING_AMQP_PASSWORD=.*/BILLING_AMQP_PASSWORD='wrong'/" "$file"
 before=$(logged billing-vm billing-app | wc -l)
 on billing-vm sudo service billing-app restart >/dev/null
-refusals() { if (($(logged billing-vm billing-app | tail -n "+$((before + 1))" | grep -c ACCESS-REFUSED) > 0)); then echo said; fi; }
+refusals() { if (($(logged billing-vm billing-app | tail -n "+$((before + 1))" | grep -c 'check BILLING_AMQP_USER, BILLING_AMQP_PASSWORD and AMQP_VHOST') > 0)); then echo said; fi; }
 expect_within 5 "a wrong password for the broker is said" said refusals
 pause 2
 refused=$(logged billing-vm billing-app | tail -n "+$((before + 1))" | grep -c ACCESS-REFUSED)

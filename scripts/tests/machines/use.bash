@@ -38,3 +38,8 @@ expect_within() {
 }
 
 ready() { on host curl -s -m 5 -o /dev/null -w '%{http_code}' "$GATEWAY/health/ready"; }
+
+# reaches MACHINE ADDRESS PORT [SECONDS]: prints open or closed.
+reaches() {
+    if on "$1" timeout "${4:-1}" bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null; then echo open; else echo closed; fi
+}

@@ -41,7 +41,7 @@ async fn a_missing_or_empty_value_is_named() {
     assert!(
         last_word(empty)
             .await
-            .contains("AMQP_HOST has a wrong value")
+            .contains("AMQP_HOST has a wrong value ``: it is empty")
     );
 }
 
