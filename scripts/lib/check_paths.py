@@ -4,13 +4,15 @@ Usage: check_paths.py FILE... Prints each path that is not, and exits 1.
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 PATH = re.compile(r"(?<![\w./])\.{1,2}/[\w+-][\w.+/-]*")
 problems: list[str] = []
-tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=False)
+listing = ["git", "ls-files"] if shutil.which("git") else ["true"]  # outside of a checkout nothing is listed
+tracked = subprocess.run(listing, capture_output=True, text=True, check=False)
 known = {Path(line).resolve() for line in tracked.stdout.splitlines()}
 known |= {folder for file in known for folder in file.parents}
 

@@ -17,10 +17,10 @@ use messages::{
     payments::{Payment, PostedPayment, Rejection},
 };
 use platform::{
-    broker::{BrokerState, Outgoing, PublishError, Publisher, X_REQUEST_ID},
+    broker::{BrokerState, Outgoing, PublishError, Publisher},
     http::{context::RequestContext, extract::RawJson},
     problem::{FieldError, Problem},
-    trace_context::TRACEPARENT,
+    trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 use serde::Serialize;
 use tokio::sync::watch;

@@ -1,7 +1,7 @@
 //! W3C Trace Context: the `traceparent` header, version 00, in and out.
 //!
 //! <https://www.w3.org/TR/trace-context/>. Whatever is malformed is replaced by a new trace, never repaired.
-//! It only carries ids from hop to hop; it exports no spans.
+//! It only carries ids from hop to hop; it exports no spans. The request's id, which goes along, has its name here, too.
 
 use std::{fmt, str::FromStr};
 
@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 /// The name of the header, in HTTP and in AMQP.
 pub const TRACEPARENT: &str = "traceparent";
+
+/// The name of the header with a request's id, in HTTP and in AMQP.
+pub const X_REQUEST_ID: &str = "x-request-id";
 
 /// Where in which trace we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts},
 };
 use platform::{
-    http::context::{RequestContext, X_REQUEST_ID},
-    trace_context::TRACEPARENT,
+    http::context::RequestContext,
+    trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 
 use crate::auth::Caller;
@@ -104,10 +104,10 @@ fn is_ours(name: &str) -> bool {
         "authorization"
             | "forwarded"
             | "host"
-            | "traceparent"
+            | TRACEPARENT
             | "x-caller"
             | "x-real-ip"
-            | "x-request-id"
+            | X_REQUEST_ID
     ) || name.starts_with("x-forwarded-")
         || name.starts_with("x-user-")
 }

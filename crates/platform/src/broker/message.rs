@@ -13,10 +13,7 @@ use lapin::{
 };
 use uuid::Uuid;
 
-use crate::trace_context::{TRACEPARENT, TraceContext};
-
-/// The header that names the request which sent a message, as in HTTP.
-pub const X_REQUEST_ID: &str = "x-request-id";
+use crate::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
 
 /// The longest header value that is sent, in bytes; the rest is cut off.
 const HEADER_MAX: usize = 1024;

@@ -35,7 +35,7 @@ use secrecy::SecretString;
 pub use consumer::{Consumer, Failure, Refusal};
 pub use dead_letters::DeadLetters;
 pub use error::BrokerError;
-pub use message::{Incoming, Outgoing, X_REQUEST_ID};
+pub use message::{Incoming, Outgoing};
 pub use publisher::{PublishError, Publisher};
 pub use topology::dead_letter_queue;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,11 +17,8 @@ use uuid::Uuid;
 use super::Limits;
 use crate::{
     problem::Problem,
-    trace_context::{TRACEPARENT, TraceContext},
+    trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID},
 };
-
-/// The header that carries the request's id, in and out.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Who this request is; handlers take it as an `Extension`.
 #[derive(Debug, Clone)]
@@ -34,10 +31,7 @@ pub struct RequestContext {
 
 impl RequestContext {
     fn of(headers: &HeaderMap) -> Self {
-        let id = headers
-            .get(&X_REQUEST_ID)
-            .filter(|id| is_plain(id))
-            .cloned();
+        let id = headers.get(X_REQUEST_ID).filter(|id| is_plain(id)).cloned();
         let parent = headers
             .get(TRACEPARENT)
             .and_then(|header| header.to_str().ok()?.parse().ok());

@@ -3,8 +3,8 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    broker::{Incoming, Outgoing, X_REQUEST_ID, dead_letter_queue},
-    trace_context::TRACEPARENT,
+    broker::{Incoming, Outgoing, dead_letter_queue},
+    trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 
 /// Header of a dead letter: why it was refused.
