@@ -14,6 +14,7 @@ let
   names = lib.attrNames (lib.filterAttrs (_: type: type == "directory") (builtins.readDir crates));
 
   libraries = [
+    "broker"
     "platform"
     "messages"
   ];

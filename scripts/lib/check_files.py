@@ -60,7 +60,7 @@ def check(what, files, crates):
 
 facts = json.loads(facts_file.read_text())
 for service, files in facts["files"].items():
-    check(service, files, ["platform", "messages", service])
+    check(service, files, ["broker", "platform", "messages", service])
 check("checks", facts["checks"], [crate.name for crate in (root / "crates").iterdir()])
 
 print("\n".join(dict.fromkeys(problems)) or f"the file sets of {', '.join(facts['files'])} and of the checks are complete")

@@ -1,7 +1,7 @@
 //! The settings of the gateway. Each is named like its variable; `--help` is their reference.
 
 use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
-use platform::{broker, config::secret, telemetry};
+use platform::{config::secret, telemetry};
 use secrecy::SecretString;
 
 /// The one door: routes, forwards, publishes, and refuses what is malformed.

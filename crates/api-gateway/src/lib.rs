@@ -30,8 +30,8 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
+use broker::Publisher;
 use platform::{
-    broker::Publisher,
     health::Health,
     http::{Guard, Limits},
     openapi,

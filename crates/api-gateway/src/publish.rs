@@ -12,12 +12,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use broker::{BrokerState, Outgoing, PublishError, Publisher};
 use messages::{
     Message,
     payments::{Payment, PostedPayment, Rejection},
 };
 use platform::{
-    broker::{BrokerState, Outgoing, PublishError, Publisher},
     http::{context::RequestContext, extract::RawJson},
     problem::{FieldError, Problem},
     trace_context::{TRACEPARENT, X_REQUEST_ID},

@@ -1,7 +1,7 @@
 //! The settings of the billing. Each is named like its variable; `--help` is their reference.
 
 use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
-use platform::{broker, config::secret, database, telemetry};
+use platform::{config::secret, database, telemetry};
 use secrecy::SecretString;
 
 use crate::payments::dead_letters;

@@ -1,7 +1,7 @@
 //! How a service of crud-master runs.
 //!
-//! Start and stop, settings, logs, HTTP, health, errors, database and broker: written once, for every
-//! service. It knows no movie and no payment; arrows point down only, so it imports no service.
+//! Start and stop, settings, logs, HTTP, health, errors and database: written once, for every service.
+//! It knows no movie and no payment; arrows point down only, so it imports no service.
 //!
 //! # Layout
 //!
@@ -15,10 +15,7 @@
 //! - [`problem`]: the one error shape, RFC 9457, logged once.
 //! - [`openapi`]: what every operation of the documents says.
 //! - `database` (feature `database`): pool, bounded queries, migrations under a lock.
-//! - `broker` (feature `broker`): supervised connections, confirmed publishing, consuming in batches.
 
-#[cfg(feature = "broker")]
-pub mod broker;
 pub mod causes;
 pub mod config;
 #[cfg(feature = "database")]

@@ -8,8 +8,8 @@ use api_gateway::{
     proxy::{Upstream, Waits},
     publish::Payments,
 };
+use broker::Publisher;
 use platform::{
-    broker::{self, Publisher},
     http::{self, Limits, server},
     runtime::Tasks,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api_gateway::TABLE;
-use platform::{broker, telemetry};
+use platform::telemetry;
 use testing::repository::{readme_table, settings};
 
 #[test]

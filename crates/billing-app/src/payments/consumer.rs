@@ -3,9 +3,9 @@
 //! The id is the message's own, so that a payment that comes twice is one payment. A `message_id` that is no uuid is
 //! turned into one, always the same; a message without any gets a new one, and its twin cannot be recognised.
 
+use broker::{Consumer, Failure, Incoming, Refusal};
 use messages::{Message, payments::Payment};
 use platform::{
-    broker::{Consumer, Failure, Incoming, Refusal},
     causes::chain,
     database::{Database, DatabaseError},
 };

@@ -5,15 +5,13 @@
 
 use std::io::Write;
 
+use broker::{
+    DeadLetters, Publisher, Settings,
+    dead_letters::{DeadLetter, Which},
+};
 use clap::{Args, Subcommand};
 use messages::{Message, payments::Payment};
-use platform::{
-    broker::{
-        DeadLetters, Publisher, Settings,
-        dead_letters::{DeadLetter, Which},
-    },
-    runtime::Tasks,
-};
+use platform::runtime::Tasks;
 
 /// What to do with dead letters.
 #[derive(Debug, Clone, Subcommand)]

@@ -9,12 +9,9 @@ pub mod dead_letters;
 mod http;
 mod model;
 
+use broker::{BrokerState, Publisher};
 use messages::payments::DEAD_LETTER_QUEUE;
-use platform::{
-    broker::{self, BrokerState, Publisher},
-    database::Database,
-    runtime::Tasks,
-};
+use platform::{database::Database, runtime::Tasks};
 use tokio::sync::watch;
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use billing_app::{App, MIGRATIONS, payments};
 use platform::{
-    broker,
     database::{Database, Settings, migrate},
     http::{self, Limits, server},
     runtime::Tasks,

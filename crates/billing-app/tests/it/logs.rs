@@ -58,7 +58,7 @@ async fn a_request_can_be_followed_to_its_message() {
         assert!(ground.broker.publish(QUEUE, properties, body).await);
     }
     let mut program = program(&ground, ground.broker.port, 0);
-    program.env("LOG", "info,platform::broker=debug");
+    program.env("LOG", "info,broker=debug");
     let line = |outcome, id| {
         format!(
             "{outcome} queue=\"{QUEUE}\" id=\"{id}\" request_id=\"request of {id}\" trace_id=\"0123456789abcdef0123456789abcdef\""

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use platform::{
-    broker::{Outgoing, consumer::Limits},
-    runtime::Tasks,
-};
+use broker::{Outgoing, consumer::Limits};
+use platform::runtime::Tasks;
 use serde_json::json;
 use testing::{TestBroker, broker::Message};
 use tokio::time::sleep;

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{Consumer, Failure, Refusal, bisection::Bisection, hold::Hold};
-use crate::broker::{BrokerError, Incoming, Outgoing, PublishError, Publisher, metrics as names};
+use crate::{BrokerError, Incoming, Outgoing, PublishError, Publisher, metrics as names};
 
 /// How long a dead letter may wait for its confirm before the batch counts as held.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);

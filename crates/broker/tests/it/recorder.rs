@@ -10,13 +10,11 @@ use std::{
     time::Duration,
 };
 
-use platform::{
-    broker::{
-        BrokerState, Consumer, Failure, Incoming, Publisher, Refusal, Settings, consumer,
-        consumer::Limits,
-    },
-    runtime::Tasks,
+use broker::{
+    BrokerState, Consumer, Failure, Incoming, Publisher, Refusal, Settings, consumer,
+    consumer::Limits,
 };
+use platform::runtime::Tasks;
 use tokio::{sync::watch, time::sleep};
 
 use crate::helpers::{QUEUE, reach};

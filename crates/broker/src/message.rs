@@ -13,7 +13,7 @@ use lapin::{
 };
 use uuid::Uuid;
 
-use crate::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
+use platform::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
 
 /// The longest header value that is sent, in bytes; the rest is cut off.
 const HEADER_MAX: usize = 1024;

@@ -14,8 +14,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::broker::{BrokerError, metrics as names, pauses::Pauses};
-use crate::causes::chain;
+use crate::{BrokerError, metrics as names, pauses::Pauses};
+use platform::causes::chain;
 
 /// The patience with one batch.
 pub(super) struct Hold<'a> {

@@ -20,7 +20,7 @@ use std::{error::Error, time::Duration};
 use tokio::sync::watch;
 
 use super::{BrokerState, Incoming, Publisher, Settings};
-use crate::runtime::Tasks;
+use platform::runtime::Tasks;
 
 pub use refusal::{Refusal, X_REASON, X_REFUSED_AT, X_SOURCE_QUEUE};
 

@@ -2,10 +2,9 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{
-    broker::{Incoming, Outgoing, dead_letter_queue},
-    trace_context::{TRACEPARENT, X_REQUEST_ID},
-};
+use platform::trace_context::{TRACEPARENT, X_REQUEST_ID};
+
+use crate::{Incoming, Outgoing, dead_letter_queue};
 
 /// Header of a dead letter: why it was refused.
 pub const X_REASON: &str = "x-reason";

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
-use crate::broker::BrokerError;
+use crate::BrokerError;
 
 /// Deliveries of one channel, in the order of their tags, without a gap: acknowledging the last acknowledges all.
 pub(super) type Batch = Vec<Delivery>;

@@ -14,13 +14,13 @@ use lapin::{
     types::ShortString,
 };
 
-use super::{
+use crate::{
     BrokerError, Incoming, Outgoing, PublishError, Publisher, Settings,
     connection::Link,
     consumer::{X_REASON, X_REFUSED_AT},
     dead_letter_queue, topology,
 };
-use crate::trace_context::TRACEPARENT;
+use platform::trace_context::TRACEPARENT;
 
 /// How long a replayed message may wait for its confirm.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use platform::{
-    broker::{DeadLetters, Settings, consumer::Limits, dead_letters::Which},
-    runtime::Tasks,
-};
+use broker::{DeadLetters, Settings, consumer::Limits, dead_letters::Which};
+use platform::runtime::Tasks;
 use testing::TestBroker;
 use tokio::time::{Instant, sleep, timeout};
 

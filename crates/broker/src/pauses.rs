@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use super::{BrokerError, status::Reason};
+use crate::{BrokerError, status::Reason};
 
 /// The pause grows from here ...
 const PAUSE_MIN: Duration = Duration::from_millis(100);

@@ -17,7 +17,7 @@ use super::{
     hold::Hold,
     settle::Settling,
 };
-use crate::broker::{
+use crate::{
     BrokerError, BrokerState, Incoming, Publisher, Settings, connection::Link, pauses::Pauses,
     status::Status, topology,
 };

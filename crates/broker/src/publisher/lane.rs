@@ -14,7 +14,7 @@ use lapin::{
 use tokio::time::timeout;
 
 use super::inbox::{Inbox, Request, drop_abandoned};
-use crate::broker::{BrokerError, Outgoing, topology};
+use crate::{BrokerError, Outgoing, topology};
 
 /// Without any confirm for so long, while not blocked, the connection counts as dead.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(5);
@@ -103,7 +103,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::broker::{Settings, connection::Link};
+    use crate::{Settings, connection::Link};
 
     fn settings(broker: &TestBroker) -> Settings {
         Settings {

@@ -21,7 +21,7 @@ use lapin::{
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use super::{BrokerError, Settings};
+use crate::{BrokerError, Settings};
 
 /// For the TCP connection and for the handshake; the URI's own timeout is ignored by the library.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);

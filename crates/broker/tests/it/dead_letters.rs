@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use platform::{
-    broker::{
-        DeadLetters, Incoming, Outgoing, PublishError, Publisher,
-        consumer::Limits,
-        dead_letters::{DeadLetterError, Which},
-    },
-    runtime::Tasks,
+use broker::{
+    DeadLetters, Incoming, Outgoing, PublishError, Publisher,
+    consumer::Limits,
+    dead_letters::{DeadLetterError, Which},
 };
+use platform::runtime::Tasks;
 use testing::TestBroker;
 use tokio::time::timeout;
 use uuid::Uuid;

@@ -7,7 +7,7 @@ use metrics::counter;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Outgoing, metrics as names};
+use crate::{Outgoing, metrics as names};
 
 /// The most that one batch takes.
 const BATCH_MAX: usize = 500;

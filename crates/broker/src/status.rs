@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 
-use super::{BrokerError, BrokerState, metrics as names};
-use crate::causes::chain;
+use crate::{BrokerError, BrokerState, metrics as names};
+use platform::causes::chain;
 
 /// A generation that ends earlier than this is no end of an outage: pauses go on growing, and its ups and downs are
 /// not news.

@@ -13,7 +13,7 @@ use super::{
     inbox::{Inbox, Request, drop_abandoned},
     lane,
 };
-use crate::broker::{
+use crate::{
     BrokerError, BrokerState, Settings, connection::Link, pauses::Pauses, status::Status, topology,
 };
 

@@ -21,8 +21,8 @@ use tokio::{
 };
 
 use super::{BrokerState, Outgoing, Settings, metrics as names};
-use crate::runtime::Tasks;
 use inbox::{Inbox, Request};
+use platform::runtime::Tasks;
 
 /// How many messages may wait for their confirm.
 const WAITING_MAX: usize = 4096;

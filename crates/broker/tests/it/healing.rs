@@ -9,11 +9,9 @@ use std::{
     time::Duration,
 };
 
+use broker::{BrokerState, Outgoing};
 use futures_util::future::join_all;
-use platform::{
-    broker::{BrokerState, Outgoing},
-    runtime::Tasks,
-};
+use platform::runtime::Tasks;
 use testing::TestBroker;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;

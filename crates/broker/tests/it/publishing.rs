@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use broker::{BrokerState, Outgoing, PublishError, Publisher, Settings};
 use futures_util::future::join_all;
-use platform::{
-    broker::{BrokerState, Outgoing, PublishError, Publisher, Settings},
-    runtime::Tasks,
-};
+use platform::runtime::Tasks;
 use serde_json::json;
 use testing::TestBroker;
 use tokio::time::Instant;

@@ -9,7 +9,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::error::{BrokerError, is_mismatch};
+use crate::error::{BrokerError, is_mismatch};
 
 /// Where the messages of `queue` wait that could not be processed.
 #[must_use]

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use platform::{
-    broker::{BrokerState, Outgoing, Publisher, Settings},
-    runtime::Tasks,
-};
+use broker::{BrokerState, Outgoing, Publisher, Settings};
+use platform::runtime::Tasks;
 use testing::{TestBroker, broker::Message};
 use tokio::{
     sync::watch,
