@@ -21,7 +21,7 @@ pub mod idempotency;
 pub mod proxy;
 pub mod publish;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -30,7 +30,6 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
-use broker::Publisher;
 use platform::{
     health::Health,
     http::{Guard, Limits},
@@ -157,10 +156,7 @@ impl Gateway {
         let (inventory, billing) = (self.inventory.clone(), self.billing.clone());
         let broker = self.payments.broker();
         Health::default()
-            .with("broker", move || {
-                let state = *broker.borrow();
-                async move { state.ready() }
-            })
+            .with("broker", move || ready(broker()))
             .with("inventory-app", move || inventory.clone().ready())
             .with("billing-app", move || billing.clone().ready())
     }
@@ -195,7 +191,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut runtime = Runtime::start(&config.telemetry)?;
-    let publisher = Publisher::start(config.broker(), &Payments::QUEUES, &runtime.output);
     let gateway = Gateway {
         auth: Auth::new(&config.operator_token),
         inventory: Upstream::new(
@@ -208,7 +203,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             &config.billing_app_host,
             config.billing_app_port,
         )?,
-        payments: Payments::new(publisher),
+        payments: Payments::start(config.broker(), &runtime.output),
     };
     runtime.guard = gateway.guard();
     let address = Address {

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use broker::{BrokerState, Outgoing, PublishError, Publisher};
+use broker::{Monitor, Outgoing, PublishError, Publisher, Settings};
 use messages::{
     Message,
     payments::{Payment, PostedPayment, Rejection},
@@ -20,10 +20,10 @@ use messages::{
 use platform::{
     http::{context::RequestContext, extract::RawJson},
     problem::{FieldError, Problem},
+    runtime::Tasks,
     trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 use serde::Serialize;
-use tokio::sync::watch;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -41,6 +41,7 @@ const CONFIRM_LIMIT: Duration = Duration::from_millis(1_900);
 /// The way of payments onto the queue.
 pub struct Payments {
     publisher: Publisher,
+    monitor: Monitor,
     seen: Seen,
 }
 
@@ -56,21 +57,21 @@ struct Queued {
 }
 
 impl Payments {
-    /// The queues that the publisher must have.
-    pub const QUEUES: [&str; 1] = [Payment::QUEUE];
-
-    /// Publishes through `publisher`, and remembers no key yet.
+    /// Publishes to the broker of `settings` as one of `tasks`, and remembers no key yet.
     #[must_use]
-    pub fn new(publisher: Publisher) -> Self {
+    pub fn start(settings: Settings, tasks: &Tasks) -> Self {
+        let queues = [Payment::QUEUE];
         Self {
-            publisher,
+            monitor: Monitor::start(settings.clone(), &queues, tasks),
+            publisher: Publisher::start(settings, &queues, tasks),
             seen: Seen::default(),
         }
     }
 
-    /// The state of the connection to the broker.
-    pub(crate) fn broker(&self) -> watch::Receiver<BrokerState> {
-        self.publisher.state()
+    /// Whether the broker takes messages and answers.
+    pub(crate) fn broker(&self) -> impl Fn() -> Result<(), String> + use<> {
+        let (publisher, monitor) = (self.publisher.state(), self.monitor.clone());
+        move || publisher.borrow().ready().and_then(|()| monitor.ready())
     }
 
     async fn publish(

@@ -4,7 +4,7 @@ pub mod config;
 pub mod payments;
 mod schema;
 
-use std::time::Duration;
+use std::{future::ready, sync::Arc, time::Duration};
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use platform::{
@@ -75,17 +75,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App {
         database: Database::new(&settings, POOL_SIZE),
     };
-    let consuming = payments::consume(
+    let recording = Arc::new(payments::record(
         app.database.clone(),
         &config.broker(),
         &runtime.intake,
         &runtime.output,
-    );
+    ));
+    let progress = Arc::clone(&recording);
     let health = Health::default()
         .with("database", app.database.checker())
-        .with("broker", move || {
-            std::future::ready(consuming.borrow().ready())
-        });
+        .with("broker", move || ready(recording.broker()))
+        .with("payments", move || ready(progress.progress()));
     let address = Address {
         variables: "BILLING_APP",
         host: &config.billing_app_host,

@@ -16,7 +16,7 @@ use lapin::{
 
 use crate::{
     BrokerError, Incoming, Outgoing, PublishError, Publisher, Settings,
-    connection::Link,
+    connection::{Connection, acknowledge, within},
     consumer::{X_REASON, X_REFUSED_AT},
     dead_letter_queue, topology,
 };
@@ -24,6 +24,9 @@ use platform::trace_context::TRACEPARENT;
 
 /// How long a replayed message may wait for its confirm.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the broker may take to hand over one dead letter.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The dead letters of one queue.
 #[derive(Debug, Clone)]
@@ -92,17 +95,10 @@ impl DeadLetters {
     /// # Errors
     /// [`BrokerError`] when the broker is away.
     pub async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
-        let (link, mut visit) = self.visit().await?;
-        let mut letters = Vec::new();
-        while letters.len() < limit
-            && let Some(got) = visit.next().await?
-        {
-            letters.push(DeadLetter {
-                message: got.delivery.into(),
-            });
-        }
+        let (connection, visit) = self.visit().await?;
+        let letters = connection.run(visit.list(limit)).await?;
         // What was not acknowledged goes back to its place.
-        link.close().await;
+        connection.close().await;
         Ok(letters)
     }
 
@@ -137,27 +133,9 @@ impl DeadLetters {
         which: Which<'_>,
         first: impl AsyncFn(Incoming) -> Result<(), PublishError>,
     ) -> Result<usize, DeadLetterError> {
-        let (link, mut visit) = self.visit().await?;
-        let mut done = 0;
-        while let Some(got) = visit.next().await? {
-            let acker = got.delivery.acker.clone();
-            let message = Incoming::from(got.delivery);
-            if !which.chooses(&message) {
-                continue;
-            }
-            first(message)
-                .await
-                .map_err(|source| DeadLetterError::Replay { done, source })?;
-            if !acker
-                .ack(BasicAckOptions::default())
-                .await
-                .map_err(BrokerError::from)?
-            {
-                return Err(BrokerError::Stale.into());
-            }
-            done += 1;
-        }
-        link.close().await;
+        let (connection, visit) = self.visit().await?;
+        let done = connection.run(visit.remove(which, first)).await?;
+        connection.close().await;
         Ok(done)
     }
 
@@ -171,10 +149,12 @@ impl DeadLetters {
         }
     }
 
-    async fn visit(&self) -> Result<(Link, Visit), BrokerError> {
-        let link = Link::open(&self.settings, "dead letters").await?;
-        let visit = link.set_up(Visit::begin(&link, &self.source)).await?;
-        Ok((link, visit))
+    async fn visit(&self) -> Result<(Connection, Visit), BrokerError> {
+        let connection = Connection::open(&self.settings, "dead letters").await?;
+        let visit = connection
+            .set_up(Visit::begin(&connection, &self.source))
+            .await?;
+        Ok((connection, visit))
     }
 }
 
@@ -195,9 +175,9 @@ struct Visit {
 }
 
 impl Visit {
-    async fn begin(link: &Link, source: &str) -> Result<Self, BrokerError> {
+    async fn begin(connection: &Connection, source: &str) -> Result<Self, BrokerError> {
         let queue = topology::name(&dead_letter_queue(source))?;
-        let channel = link.channel().await?;
+        let channel = connection.channel().await?;
         let left = topology::declare(&channel, &queue).await?;
         Ok(Self {
             channel,
@@ -206,14 +186,44 @@ impl Visit {
         })
     }
 
+    async fn list(mut self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+        let mut letters = Vec::new();
+        while letters.len() < limit
+            && let Some(got) = self.next().await?
+        {
+            letters.push(DeadLetter {
+                message: got.delivery.into(),
+            });
+        }
+        Ok(letters)
+    }
+
+    async fn remove(
+        mut self,
+        which: Which<'_>,
+        first: impl AsyncFn(Incoming) -> Result<(), PublishError>,
+    ) -> Result<usize, DeadLetterError> {
+        let mut done = 0;
+        while let Some(got) = self.next().await? {
+            let acker = got.delivery.acker.clone();
+            let message = Incoming::from(got.delivery);
+            if which.chooses(&message) {
+                let ready = first(message).await;
+                ready.map_err(|source| DeadLetterError::Replay { done, source })?;
+                acknowledge(&acker, BasicAckOptions::default()).await?;
+                done += 1;
+            }
+        }
+        Ok(done)
+    }
+
     async fn next(&mut self) -> Result<Option<BasicGetMessage>, BrokerError> {
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
-        let get = self
-            .channel
-            .basic_get(self.queue.clone(), BasicGetOptions::default());
-        Ok(get.await?)
+        let (queue, options) = (self.queue.clone(), BasicGetOptions::default());
+        let getting = self.channel.basic_get(queue, options);
+        within(ANSWER_LIMIT, "answer to the next dead letter", getting).await
     }
 }

@@ -47,6 +47,12 @@ pub enum BrokerError {
     /// The connection or a channel of it ended.
     #[error("the connection was lost")]
     Lost(#[source] lapin::Error),
+    /// The connection ended, and the client library did not say why.
+    #[error("the connection has ended")]
+    Ended,
+    /// Messages waited and none was settled, so the connection was given up.
+    #[error("nothing was settled while messages waited")]
+    Stalled,
     /// The client library cannot read what the broker sends, most likely a message whose properties hold text that is
     /// not UTF-8. It comes again with every delivery; an operator has to take it out of the queue.
     #[error(
@@ -91,23 +97,31 @@ impl From<lapin::Error> for BrokerError {
 
 /// 403 ACCESS_REFUSED and 530 NOT_ALLOWED (no such virtual host): an operator has to act.
 fn is_refusal(error: &lapin::Error) -> bool {
-    let ErrorKind::ProtocolError(error) = error.kind() else {
-        return false;
-    };
     matches!(
-        error.kind(),
-        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
-            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+        kind(error),
+        Some(
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+                | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+        )
     )
 }
 
 /// 406 PRECONDITION_FAILED: the queue exists with other arguments.
-pub(super) fn is_mismatch(error: &lapin::Error) -> bool {
-    let ErrorKind::ProtocolError(error) = error.kind() else {
-        return false;
-    };
-    matches!(
-        error.kind(),
-        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)
-    )
+pub(crate) fn is_mismatch(error: &lapin::Error) -> bool {
+    let mismatch = AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED);
+    kind(error) == Some(&mismatch)
+}
+
+/// 404 NOT_FOUND: there is no such queue.
+pub(crate) fn is_absent(error: &lapin::Error) -> bool {
+    let absent = AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND);
+    kind(error) == Some(&absent)
+}
+
+/// What the broker objects to, when it is the broker that objects.
+fn kind(error: &lapin::Error) -> Option<&AMQPErrorKind> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => Some(error.kind()),
+        _ => None,
+    }
 }

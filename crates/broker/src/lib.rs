@@ -8,34 +8,38 @@
 //!
 //! # Layout
 //!
-//! - `connection`: one connection with bounds on opening and closing.
+//! - `connection`: one connection, bounded in every wait; what the client library does not tell of its end.
 //! - `topology`: the one declaration of a queue.
-//! - `status`: what a generation is, the state for health, one log line per outage; `pauses`: between generations.
+//! - `supervisor`: generation after generation; `status`: what a generation is, the state for health, one log line per outage; `backoff`: the pauses.
 //! - `message`: what goes out, what comes in.
 //! - [`publisher`]: batches behind a barrier of confirms.
 //! - [`consumer`]: batches into one transaction, bisection, holding, refusal.
+//! - [`monitor`]: how many messages wait, and whether the broker answers.
 //! - [`dead_letters`]: list, replay and discard.
 //! - [`metrics`]: every name that is recorded here.
 
+mod backoff;
 mod connection;
 pub mod consumer;
 pub mod dead_letters;
 mod error;
 mod message;
 pub mod metrics;
-mod pauses;
+pub mod monitor;
 pub mod publisher;
 mod status;
+mod supervisor;
 mod topology;
 
 use std::fmt;
 
 use secrecy::SecretString;
 
-pub use consumer::{Consumer, Failure, Refusal};
+pub use consumer::{Consumer, Consuming, Failure, Refusal};
 pub use dead_letters::DeadLetters;
 pub use error::BrokerError;
 pub use message::{Incoming, Outgoing};
+pub use monitor::Monitor;
 pub use publisher::{PublishError, Publisher};
 pub use topology::dead_letter_queue;
 

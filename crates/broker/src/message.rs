@@ -11,6 +11,7 @@ use lapin::{
     message::Delivery,
     types::{AMQPValue, FieldTable, ShortString},
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use platform::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
@@ -28,6 +29,7 @@ pub struct Outgoing {
     pub(super) body: Bytes,
     message_id: Option<ShortString>,
     headers: FieldTable,
+    made_at: OffsetDateTime,
 }
 
 impl Outgoing {
@@ -43,6 +45,7 @@ impl Outgoing {
             body,
             message_id: message_id.and_then(|id| ShortString::try_new(id).ok()),
             headers: FieldTable::default(),
+            made_at: OffsetDateTime::now_utc(),
         }
     }
 
@@ -64,6 +67,7 @@ impl Outgoing {
         let properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_content_type("application/json".into())
+            .with_timestamp(self.made_at.unix_timestamp().unsigned_abs())
             .with_headers(self.headers.clone());
         match &self.message_id {
             Some(id) => properties.with_message_id(id.clone()),
@@ -82,6 +86,7 @@ pub struct Incoming {
     /// Whether the broker has delivered it before.
     pub redelivered: bool,
     headers: BTreeMap<String, String>,
+    timestamp: Option<u64>,
 }
 
 impl Incoming {
@@ -92,6 +97,7 @@ impl Incoming {
             body: body.into(),
             redelivered: false,
             headers: BTreeMap::new(),
+            timestamp: None,
         }
     }
 
@@ -114,6 +120,13 @@ impl Incoming {
         Some(context.trace_id())
     }
 
+    /// When it was sent, to the second, if its sender said so.
+    #[must_use]
+    pub fn sent_at(&self) -> Option<OffsetDateTime> {
+        let seconds = i64::try_from(self.timestamp?).ok()?;
+        OffsetDateTime::from_unix_timestamp(seconds).ok()
+    }
+
     /// A text header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -131,6 +144,7 @@ impl From<Delivery> for Incoming {
                 .as_ref()
                 .map(ToString::to_string),
             headers: headers.map(text_headers).unwrap_or_default(),
+            timestamp: *delivery.properties.timestamp(),
             redelivered: delivery.redelivered,
             body: delivery.data.into(),
         }

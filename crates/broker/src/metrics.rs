@@ -27,6 +27,13 @@ pub const HELD: &str = "broker_held_batches_total";
 /// 1 while a batch is held, by `queue`.
 pub const HOLDING: &str = "broker_holding";
 
+/// Messages ready in a `queue`, at the last look; NaN while nobody knows.
+pub const DEPTH: &str = "broker_queue_depth";
+/// Seconds since the oldest message was sent that a `queue`'s consumer has not settled.
+pub const OLDEST_AGE: &str = "broker_oldest_message_age_seconds";
+/// Consumers that settled nothing while messages waited, by `queue`.
+pub const STALLS: &str = "broker_stalls_total";
+
 /// The metrics of this module, `(name, what it counts)`; a test holds the README to it.
 pub const METRICS: &[(&str, &str)] = &[
     (PUBLISHED, "messages that the broker confirmed, by queue"),
@@ -54,4 +61,16 @@ pub const METRICS: &[(&str, &str)] = &[
         "batches held because of a transient failure, by queue",
     ),
     (HOLDING, "1 while a batch is held, by queue"),
+    (
+        DEPTH,
+        "messages ready in the queue, by queue; NaN while the broker does not answer",
+    ),
+    (
+        OLDEST_AGE,
+        "time since the oldest message was sent that is not recorded yet, by queue",
+    ),
+    (
+        STALLS,
+        "times that nothing was recorded for 15 s while messages waited, by queue",
+    ),
 ];

@@ -10,9 +10,9 @@ use metrics::{counter, gauge};
 use tokio::sync::watch;
 
 use crate::{BrokerError, BrokerState, metrics as names};
-use platform::causes::chain;
+use platform::error::chain;
 
-/// A generation that ends earlier than this is no end of an outage: pauses go on growing, and its ups and downs are
+/// A generation that ends earlier than this is no end of an outage: backoff go on growing, and its ups and downs are
 /// not news.
 const LASTING: Duration = Duration::from_secs(5);
 
@@ -46,23 +46,21 @@ pub(super) enum Reason {
 }
 
 impl Status {
-    pub(super) fn new(role: String) -> Self {
+    /// Down at first; the receiver follows it.
+    pub(super) fn new(role: String) -> (Self, watch::Receiver<BrokerState>) {
+        let (state, receiver) = watch::channel(BrokerState::Disconnected);
         let status = Self {
             role,
-            state: watch::Sender::new(BrokerState::Disconnected),
+            state,
             up_since: None,
             outage: None,
         };
         status.set(BrokerState::Disconnected);
-        status
+        (status, receiver)
     }
 
     pub(super) fn role(&self) -> &str {
         &self.role
-    }
-
-    pub(super) fn subscribe(&self) -> watch::Receiver<BrokerState> {
-        self.state.subscribe()
     }
 
     /// A generation is usable.
@@ -207,7 +205,7 @@ mod tests {
             .without_time()
             .with_writer(lines.clone())
             .finish();
-        tracing::subscriber::with_default(subscriber, || story(&mut Status::new("test".into())));
+        tracing::subscriber::with_default(subscriber, || story(&mut Status::new("test".into()).0));
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         let level = |line: &str| line.split_whitespace().next().unwrap().to_owned();
         text.lines().map(level).collect()

@@ -9,7 +9,7 @@ use std::{error::Error, ffi::OsString, path::PathBuf};
 use clap::{CommandFactory, FromArgMatches, error::ContextKind, error::ErrorKind};
 use secrecy::SecretString;
 
-use crate::causes::chain;
+use crate::error::chain;
 
 /// Why a service cannot start with the settings that it was given.
 #[derive(Debug, thiserror::Error)]

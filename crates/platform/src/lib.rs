@@ -8,22 +8,23 @@
 //! - [`config`]: settings from arguments, environment, `.env` and `NAME_FILE` secrets; errors name the variable.
 //! - [`telemetry`]: the log subscriber, and the metrics that every service has.
 //! - [`trace_context`]: W3C `traceparent`, in and out.
-//! - [`runtime`]: one order of start, one order of stop.
+//! - [`runtime`]: one order of start, one order of stop; `tasks`: what a service lives from.
 //! - [`http`]: the accept loop, the request's context, extractors, lists that stream.
 //! - [`health`]: `/health/live`, `/health/ready`, `/metrics`; each dependency by name.
-//! - [`causes`]: an error and its causes, for the log.
+//! - [`error`]: an error and its causes, for the log.
 //! - [`problem`]: the one error shape, RFC 9457, logged once.
 //! - [`openapi`]: what every operation of the documents says.
 //! - `database` (feature `database`): pool, bounded queries, migrations under a lock.
 
-pub mod causes;
 pub mod config;
 #[cfg(feature = "database")]
 pub mod database;
+pub mod error;
 pub mod health;
 pub mod http;
 pub mod openapi;
 pub mod problem;
 pub mod runtime;
+mod tasks;
 pub mod telemetry;
 pub mod trace_context;

@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::causes::chain;
+use crate::error::chain;
 
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -10,15 +10,18 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     health::{self, Health},
     http::{self, server},
+    tasks::Failure,
     telemetry::{self, TelemetryError},
 };
+
+pub use crate::tasks::Tasks;
 
 /// How long a stop may take in all; pm2's `kill_timeout` and systemd's `TimeoutStopSec` are above it.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -50,6 +53,9 @@ pub enum RuntimeError {
     /// The process cannot receive signals.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
+    /// Something that the service lives from has ended.
+    #[error("{0}; ending, so that the supervisor of this process starts it again")]
+    Failed(String),
 }
 
 /// Where to listen.
@@ -63,15 +69,6 @@ pub struct Address<'a> {
     pub port: u16,
 }
 
-/// Tasks with one owner and one signal to stop.
-#[derive(Debug, Clone, Default)]
-pub struct Tasks {
-    /// Cancelled when the tasks should finish what they hold and end.
-    pub stop: CancellationToken,
-    /// Knows them all.
-    pub tracker: TaskTracker,
-}
-
 /// What a running process owns.
 pub struct Runtime {
     /// Takes work in: HTTP and consumers. Ends first.
@@ -80,7 +77,9 @@ pub struct Runtime {
     pub output: Tasks,
     /// Sees each request before it is routed; takes all unless a service sets it.
     pub guard: http::Guard,
+    failure: Failure,
     metrics: PrometheusHandle,
+    _signals: AbortOnDropHandle<()>,
 }
 
 impl Runtime {
@@ -89,33 +88,30 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError`] when the log filter is wrong or signals cannot be received.
     pub fn start(args: &telemetry::Args) -> Result<Self, RuntimeError> {
-        let runtime = Self {
-            intake: Tasks::default(),
-            output: Tasks::default(),
-            guard: Arc::new(|_| Ok(())),
-            metrics: telemetry::start(args)?,
-        };
-        let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-        let (terminate, interrupt) = (
-            terminate.map_err(RuntimeError::Signals)?,
-            interrupt.map_err(RuntimeError::Signals)?,
+        let metrics = telemetry::start(args)?;
+        let failure = Failure::default();
+        let intake = Tasks::reporting(&failure);
+        let output = Tasks::reporting(&failure);
+        let signals = watch_signals(intake.stop.clone()).map_err(RuntimeError::Signals)?;
+        output.spawn(
+            "the upkeep of the metrics",
+            keep_metrics(metrics.clone(), output.stop.clone()),
         );
-        tokio::spawn(watch_signals(
-            terminate,
-            interrupt,
-            runtime.intake.stop.clone(),
-        ));
-        runtime.output.tracker.spawn(keep_metrics(
-            runtime.metrics.clone(),
-            runtime.output.stop.clone(),
-        ));
-        Ok(runtime)
+        Ok(Self {
+            intake,
+            output,
+            guard: Arc::new(|_| Ok(())),
+            failure,
+            metrics,
+            _signals: AbortOnDropHandle::new(tokio::spawn(signals)),
+        })
     }
 
     /// Binds `address`, serves `routes` and the health routes until a signal, then stops in order.
     ///
     /// # Errors
-    /// [`RuntimeError::Bind`] when the address is not free or not ours, after what was running already has stopped.
+    /// [`RuntimeError::Bind`] when the address is not free or not ours, and [`RuntimeError::Failed`] when a task that
+    /// the service lives from has ended; both after what was running already has stopped.
     pub async fn serve(
         self,
         address: Address<'_>,
@@ -133,12 +129,18 @@ impl Runtime {
         let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
         let app = http::guarded_app(routes.merge(health), limits, self.guard.clone());
         let stop = self.intake.stop.clone();
-        self.intake
-            .tracker
-            .spawn(server::serve(listener, app, limits, stop.clone()));
-        stop.cancelled().await;
+        let serving = server::serve(listener, app, limits, stop.clone());
+        self.intake.spawn("the HTTP server", serving);
+        let failure = self.failure.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = failure.happened() => {}
+        }
         self.stop().await;
-        Ok(())
+        match failure.reason() {
+            None => Ok(()),
+            Some(reason) => Err(RuntimeError::Failed(reason.to_owned())),
+        }
     }
 
     async fn stop(self) {
@@ -179,16 +181,21 @@ async fn bind(address: Address<'_>) -> Result<TcpListener, RuntimeError> {
     Ok(listener)
 }
 
-async fn watch_signals(mut terminate: Signal, mut interrupt: Signal, stop: CancellationToken) {
-    for again in [false, true] {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        if again {
-            tracing::warn!("a second signal: ending at once");
-            std::process::exit(130);
+/// Listens from now on; the first signal cancels `stop`, the second ends the process.
+fn watch_signals(stop: CancellationToken) -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        for again in [false, true] {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            if again {
+                tracing::warn!("a second signal: ending at once");
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: finishing what is under way");
+            stop.cancel();
         }
-        tracing::info!("stopping: finishing what is under way");
-        stop.cancel();
-    }
+    })
 }
 
 async fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {

@@ -10,6 +10,8 @@ use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::bound::Bound;
+
 /// A virtual host that nobody else uses.
 #[derive(Debug)]
 pub struct TestBroker {
@@ -25,6 +27,7 @@ pub struct TestBroker {
     pub password: String,
     closed: Mutex<HashSet<String>>,
     api: Api,
+    _bound: Bound,
 }
 
 /// A message as the management API shows it.
@@ -70,6 +73,7 @@ impl TestBroker {
             password: amqp.password().unwrap_or_default().to_owned(),
             closed: Mutex::default(),
             api,
+            _bound: Bound::of_this_test(),
         };
         broker.put(&["vhosts", &broker.vhost], json!({})).await;
         broker.allow(&broker.user, ".*", ".*", ".*").await;

@@ -7,6 +7,8 @@ use std::{env, thread};
 use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 use uuid::Uuid;
 
+use crate::bound::Bound;
+
 /// A database that nobody else uses.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -21,6 +23,7 @@ pub struct TestDatabase {
     /// The role's password.
     pub password: String,
     server: Config,
+    _bound: Bound,
 }
 
 impl TestDatabase {
@@ -49,6 +52,7 @@ impl TestDatabase {
             password: String::from_utf8_lossy(server.get_password().unwrap_or_default())
                 .into_owned(),
             server,
+            _bound: Bound::of_this_test(),
         }
     }
 

@@ -8,11 +8,16 @@
     reason = "a test that cannot go on should stop and say why"
 )]
 
+mod bound;
 pub mod broker;
+mod busy;
 pub mod client;
 pub mod database;
+pub mod relay;
 pub mod repository;
 
 pub use broker::TestBroker;
+pub use busy::Busy;
 pub use client::{Answer, Client, send};
 pub use database::TestDatabase;
+pub use relay::Relay;

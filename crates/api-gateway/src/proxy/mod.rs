@@ -27,7 +27,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use platform::{
-    causes::{causes, chain},
+    error::{causes, chain},
     problem::Problem,
 };
 use tokio::time::{timeout, timeout_at};

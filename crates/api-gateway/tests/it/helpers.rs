@@ -8,7 +8,6 @@ use api_gateway::{
     proxy::{Upstream, Waits},
     publish::Payments,
 };
-use broker::Publisher;
 use platform::{
     http::{self, Limits, server},
     runtime::Tasks,
@@ -104,7 +103,7 @@ pub(crate) async fn serve(setup: Setup) -> Served {
         auth: Auth::new(&setup.token.into()),
         inventory: upstream("inventory-app", setup.inventory),
         billing: upstream("billing-app", setup.billing),
-        payments: Payments::new(Publisher::start(setup.broker, &Payments::QUEUES, &output)),
+        payments: Payments::start(setup.broker, &output),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -6,8 +6,8 @@
 use broker::{Consumer, Failure, Incoming, Refusal};
 use messages::{Message, payments::Payment};
 use platform::{
-    causes::chain,
     database::{Database, DatabaseError},
+    error::chain,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,10 @@ impl Consumer for PaymentConsumer {
         model::record_rejections(&self.database, known.collect())
             .await
             .map_err(failure)
+    }
+
+    async fn store_answers(&self) -> bool {
+        self.database.ping().await.is_ok()
     }
 }
 

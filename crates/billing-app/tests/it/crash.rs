@@ -2,13 +2,13 @@
 
 use std::process::{Child, Command, Stdio};
 
-use testing::Client;
+use testing::{
+    Client, Relay,
+    relay::{Ending, Protocol},
+};
 use tokio::net::TcpListener;
 
-use crate::{
-    helpers::{DEAD, Ground, QUEUE, until},
-    relay::Relay,
-};
+use crate::helpers::{DEAD, Ground, QUEUE, until};
 
 /// The billing as a process of its own; killed at the latest when the test ends.
 struct Process(Child);
@@ -74,9 +74,9 @@ async fn is_ready(client: &Client) -> bool {
 #[tokio::test]
 async fn a_kill_between_commit_and_ack_makes_no_second_row() {
     let ground = Ground::prepare().await;
-    let relay = Relay::to(&ground.broker.host, ground.broker.port).await;
+    let relay = Relay::start(Protocol::Amqp, &ground.broker.host, ground.broker.port);
     let mut billing = Process::start(&ground, relay.port).await;
-    relay.mute();
+    relay.end(Ending::Mute);
     for number in 0..20 {
         ground.queue(&number.to_string()).await;
     }

@@ -72,7 +72,7 @@ impl Ground {
     pub(crate) async fn start(&self) -> Billing {
         let (intake, output) = (Tasks::default(), Tasks::default());
         let database = Database::new(&self.database_settings(), 4);
-        payments::consume(database.clone(), &self.broker_settings(), &intake, &output);
+        let _ = payments::record(database.clone(), &self.broker_settings(), &intake, &output);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
         let routes = billing_app::routes().0.with_state(App { database });

@@ -11,6 +11,5 @@ mod outages;
 mod reads;
 mod recording;
 mod refusals;
-mod relay;
 mod settings;
 mod start;

@@ -10,17 +10,24 @@
 
 mod batch;
 mod bisection;
-mod hold;
+mod progress;
 mod refusal;
+mod retry;
 mod settle;
 mod supervisor;
+mod watchdog;
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
+use platform::runtime::Tasks;
 use tokio::sync::watch;
 
-use super::{BrokerState, Incoming, Publisher, Settings};
-use platform::runtime::Tasks;
+use crate::{
+    BrokerState, Incoming, Monitor, Publisher, Settings, status::Status, supervisor::supervise,
+};
+use progress::Progress;
+use supervisor::Supervisor;
+use watchdog::Watchdog;
 
 pub use refusal::{Refusal, X_REASON, X_REFUSED_AT, X_SOURCE_QUEUE};
 
@@ -45,6 +52,9 @@ pub trait Consumer: Send + Sync + 'static {
     ///
     /// A permanent failure is logged and the message goes to the dead-letter queue all the same.
     fn refused(&self, refusals: &[Refusal]) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Whether the store can be asked anything at all right now.
+    fn store_answers(&self) -> impl Future<Output = bool> + Send;
 }
 
 /// Why something was not stored.
@@ -75,6 +85,10 @@ pub struct Limits {
     pub hold: Duration,
     /// How long the batch in hand may take after a stop.
     pub drain: Duration,
+    /// How long a dead letter may wait for its confirm before its batch counts as held.
+    pub confirm: Duration,
+    /// How long messages may wait without one being settled: see [`Consuming::progress`] and `watchdog`.
+    pub stall: Duration,
 }
 
 impl Default for Limits {
@@ -84,11 +98,48 @@ impl Default for Limits {
             window: Duration::from_millis(10),
             hold: Duration::from_secs(20 * 60),
             drain: Duration::from_secs(6),
+            confirm: Duration::from_secs(5),
+            stall: Duration::from_secs(15),
         }
     }
 }
 
-/// Starts consuming as one of `tasks`; `dead_letters` must have been started with the queue of [`super::dead_letter_queue`].
+/// A handle to a consumer that runs; for health.
+#[derive(Debug, Clone)]
+pub struct Consuming {
+    queue: String,
+    state: watch::Receiver<BrokerState>,
+    progress: Arc<Progress>,
+    monitor: Monitor,
+    limit: Duration,
+}
+
+impl Consuming {
+    /// The state of its connection, now and whenever it changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<BrokerState> {
+        self.state.clone()
+    }
+
+    /// Whether what waits is being settled; the error says for how long nothing was, and how much waits.
+    ///
+    /// # Errors
+    /// When messages have waited for [`Limits::stall`] without one being settled, for whatever reason.
+    pub fn progress(&self) -> Result<(), String> {
+        let waiting = watchdog::waiting(&self.progress, &self.monitor, &self.queue);
+        let unsettled = self.progress.unsettled_for();
+        if waiting == 0 || unsettled < self.limit {
+            return Ok(());
+        }
+        let seconds = unsettled.as_secs();
+        Err(format!(
+            "no message recorded for {seconds} s, {waiting} waiting"
+        ))
+    }
+}
+
+/// Starts consuming as one of `tasks`; `dead_letters` must have been started with the queue of [`crate::dead_letter_queue`],
+/// and `monitor` with the consumer's.
 ///
 /// It connects in the background and never fails to start. When `tasks.stop` is cancelled it fetches no more,
 /// finishes the batch in hand and ends; a batch that is being held goes back to the queue at once.
@@ -96,12 +147,37 @@ pub fn start<C: Consumer>(
     consumer: C,
     settings: Settings,
     dead_letters: Publisher,
+    monitor: Monitor,
     limits: Limits,
     tasks: &Tasks,
-) -> watch::Receiver<BrokerState> {
-    let supervisor =
-        supervisor::Supervisor::new(consumer, settings, dead_letters, limits, tasks.stop.clone());
-    let state = supervisor.state();
-    tasks.tracker.spawn(supervisor.run());
-    state
+) -> Consuming {
+    let (consumer, progress) = (Arc::new(consumer), Arc::new(Progress::new()));
+    let queue = consumer.queue().to_owned();
+    let watchdog = Watchdog {
+        consumer: Arc::clone(&consumer),
+        progress: Arc::clone(&progress),
+        monitor: monitor.clone(),
+        limit: limits.stall,
+        tasks: tasks.clone(),
+    };
+    let role = format!("consumer of {queue}");
+    let (status, state) = Status::new(role.clone());
+    let supervisor = Supervisor {
+        consumer,
+        settings,
+        dead_letters,
+        limits,
+        stop: tasks.stop.clone(),
+        progress: Arc::clone(&progress),
+    };
+    let stop = tasks.stop.clone();
+    tasks.spawn(format!("the {role}"), supervise(supervisor, status, stop));
+    tasks.spawn(format!("the watchdog of the {role}"), watchdog.run());
+    Consuming {
+        queue,
+        state,
+        progress,
+        monitor,
+        limit: limits.stall,
+    }
 }

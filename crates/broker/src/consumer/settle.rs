@@ -11,17 +11,19 @@ use metrics::{counter, histogram};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::{Consumer, Failure, Refusal, bisection::Bisection, hold::Hold};
-use crate::{BrokerError, Incoming, Outgoing, PublishError, Publisher, metrics as names};
-
-/// How long a dead letter may wait for its confirm before the batch counts as held.
-const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);
+use super::{Consumer, Failure, Refusal, bisection::Bisection, progress::Progress, retry::Retry};
+use crate::{
+    BrokerError, Incoming, Outgoing, PublishError, Publisher, connection::acknowledge,
+    metrics as names,
+};
 
 /// A batch on its way.
 pub(super) struct Settling<'a, C> {
     pub(super) consumer: &'a C,
     pub(super) dead_letters: &'a Publisher,
-    pub(super) hold: Hold<'a>,
+    pub(super) progress: &'a Progress,
+    pub(super) confirm_limit: Duration,
+    pub(super) retry: Retry<'a>,
 }
 
 /// The parsed messages with their places in the batch, and the refused ones.
@@ -45,9 +47,11 @@ impl<C: Consumer> Settling<'_, C> {
             .map(|(place, reason)| Refusal::new(deliveries[place].clone(), &reason))
             .collect();
         self.refuse(&refusals).await?;
-        acknowledge(last).await?;
+        // One acknowledgement for the whole batch, through its last delivery.
+        acknowledge(last, BasicAckOptions { multiple: true }).await?;
+        self.progress.settle();
         self.count(deliveries, refusals.len());
-        self.note(deliveries);
+        self.log_acknowledged(deliveries);
         Ok(())
     }
 
@@ -80,8 +84,9 @@ impl<C: Consumer> Settling<'_, C> {
             mut refused,
         } = sorted;
         let consumer = self.consumer;
-        let step = |part: Range<usize>| timed(consumer, &messages[part]);
-        let bad = divide(&mut self.hold, messages.len(), step).await?;
+        let progress = self.progress;
+        let step = |part: Range<usize>| timed(consumer, progress, &messages[part]);
+        let bad = divide(&mut self.retry, messages.len(), step).await?;
         refused.extend(bad.into_iter().map(|(at, reason)| (places[at], reason)));
         refused.sort_by_key(|(place, _)| *place);
         Ok(refused)
@@ -90,7 +95,7 @@ impl<C: Consumer> Settling<'_, C> {
     async fn refuse(&mut self, refusals: &[Refusal]) -> Result<(), BrokerError> {
         let consumer = self.consumer;
         let record = |part: Range<usize>| consumer.refused(&refusals[part]);
-        for (at, error) in divide(&mut self.hold, refusals.len(), record).await? {
+        for (at, error) in divide(&mut self.retry, refusals.len(), record).await? {
             let id = &refusals[at].message.message_id;
             tracing::warn!(
                 ?id,
@@ -109,11 +114,11 @@ impl<C: Consumer> Settling<'_, C> {
                 "refused a message"
             );
         }
-        self.bury(refusals).await
+        self.publish_dead_letters(refusals).await
     }
 
     /// Returns when the broker has confirmed every dead letter.
-    async fn bury(&mut self, refusals: &[Refusal]) -> Result<(), BrokerError> {
+    async fn publish_dead_letters(&mut self, refusals: &[Refusal]) -> Result<(), BrokerError> {
         let (source, at) = (self.consumer.queue(), OffsetDateTime::now_utc());
         let letters = refusals
             .iter()
@@ -122,19 +127,19 @@ impl<C: Consumer> Settling<'_, C> {
         while !letters.is_empty() {
             let sends = letters
                 .into_iter()
-                .map(|letter| send(self.dead_letters, letter));
+                .map(|letter| send(self.dead_letters, letter, self.confirm_limit));
             let failed: Vec<_> = join_all(sends).await.into_iter().flatten().collect();
             if let Some((_, error)) = failed.first() {
-                self.hold.pause(error).await?;
+                self.retry.pause(error).await?;
             }
             letters = failed.into_iter().map(|(letter, _)| letter).collect();
         }
-        self.hold.over();
+        self.retry.succeeded();
         Ok(())
     }
 
     /// A request can be followed to here; at the level of `debug`, as these are many.
-    fn note(&self, deliveries: &[Incoming]) {
+    fn log_acknowledged(&self, deliveries: &[Incoming]) {
         for message in deliveries {
             tracing::debug!(
                 queue = self.consumer.queue(),
@@ -164,9 +169,14 @@ impl<C: Consumer> Settling<'_, C> {
 }
 
 /// One try to store, with its time.
-async fn timed<C: Consumer>(consumer: &C, messages: &[C::Message]) -> Result<(), Failure> {
+async fn timed<C: Consumer>(
+    consumer: &C,
+    progress: &Progress,
+    messages: &[C::Message],
+) -> Result<(), Failure> {
     let begin = Instant::now();
     let result = consumer.store(messages).await;
+    progress.sign();
     histogram!(names::STORE_SECONDS, "queue" => consumer.queue().to_owned())
         .record(begin.elapsed());
     result
@@ -174,7 +184,7 @@ async fn timed<C: Consumer>(consumer: &C, messages: &[C::Message]) -> Result<(),
 
 /// Runs `step` over all of `0..len`, halving what fails for good; returns the single places that did.
 async fn divide<F>(
-    hold: &mut Hold<'_>,
+    retry: &mut Retry<'_>,
     len: usize,
     step: impl Fn(Range<usize>) -> F,
 ) -> Result<Vec<(usize, String)>, BrokerError>
@@ -183,7 +193,7 @@ where
 {
     let mut bisection = Bisection::new(len);
     while let Some(part) = bisection.next() {
-        if let Err(reason) = hold.through(|| step(part.clone())).await? {
+        if let Err(reason) = retry.run(|| step(part.clone())).await? {
             bisection.failed(part, reason);
         }
     }
@@ -191,17 +201,11 @@ where
 }
 
 /// Gives the letter back when it was not confirmed.
-async fn send(publisher: &Publisher, letter: Outgoing) -> Option<(Outgoing, PublishError)> {
-    let result = publisher.publish(letter.clone(), CONFIRM_DEADLINE).await;
+async fn send(
+    publisher: &Publisher,
+    letter: Outgoing,
+    limit: Duration,
+) -> Option<(Outgoing, PublishError)> {
+    let result = publisher.publish(letter.clone(), limit).await;
     result.err().map(|error| (letter, error))
-}
-
-/// One acknowledgement for the whole batch, through its last delivery.
-async fn acknowledge(last: &Acker) -> Result<(), BrokerError> {
-    let options = BasicAckOptions { multiple: true };
-    if last.ack(options).await? {
-        Ok(())
-    } else {
-        Err(BrokerError::Stale)
-    }
 }

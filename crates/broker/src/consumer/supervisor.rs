@@ -1,35 +1,36 @@
 //! Builds generation after generation of a consuming connection, until the service stops.
 
+use std::sync::Arc;
+
 use lapin::{
     Acker, Channel,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
 };
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use time::OffsetDateTime;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Consumer, Limits,
     batch::{self, Batch},
-    hold::Hold,
+    progress::{InHand, Progress},
+    retry::Retry,
     settle::Settling,
 };
 use crate::{
-    BrokerError, BrokerState, Incoming, Publisher, Settings, connection::Link, pauses::Pauses,
-    status::Status, topology,
+    BrokerError, Incoming, Publisher, Settings, connection::Connection, status::Status,
+    supervisor::Generation, topology,
 };
 
 /// Everything that consuming one queue needs.
 pub(super) struct Supervisor<C> {
-    consumer: C,
-    settings: Settings,
-    dead_letters: Publisher,
-    limits: Limits,
-    stop: CancellationToken,
-    status: Status,
+    pub(super) consumer: Arc<C>,
+    pub(super) settings: Settings,
+    pub(super) dead_letters: Publisher,
+    pub(super) limits: Limits,
+    pub(super) stop: CancellationToken,
+    pub(super) progress: Arc<Progress>,
 }
 
 /// A channel that consumes.
@@ -38,67 +39,43 @@ struct Subscription {
     deliveries: lapin::Consumer,
 }
 
+impl<C: Consumer> Generation for Supervisor<C> {
+    async fn run(&self, status: &mut Status) -> Result<(), BrokerError> {
+        tokio::select! {
+            ended = self.generation(status) => ended,
+            () = self.progress.given_up() => Err(BrokerError::Stalled),
+        }
+    }
+}
+
 impl<C: Consumer> Supervisor<C> {
-    pub(super) fn new(
-        consumer: C,
-        settings: Settings,
-        dead_letters: Publisher,
-        limits: Limits,
-        stop: CancellationToken,
-    ) -> Self {
-        let status = Status::new(format!("consumer of {}", consumer.queue()));
-        Self {
-            consumer,
-            settings,
-            dead_letters,
-            limits,
-            stop,
-            status,
-        }
-    }
-
-    pub(super) fn state(&self) -> watch::Receiver<BrokerState> {
-        self.status.subscribe()
-    }
-
-    pub(super) async fn run(mut self) {
-        let mut pauses = Pauses::new();
-        while let Err(error) = self.generation().await {
-            if self.stop.is_cancelled() {
-                tracing::info!(reason = %error, "stopped consuming; what was in hand goes back to the queue");
-                return;
-            }
-            if self.status.down(&error) {
-                pauses = Pauses::new();
-            }
-            let pause = sleep(pauses.after(&error));
-            if self.stop.run_until_cancelled(pause).await.is_none() {
-                return;
-            }
-        }
-    }
-
     /// A connection, from its making to its end; `Ok` when stopped with nothing in hand.
-    async fn generation(&mut self) -> Result<(), BrokerError> {
-        let connecting = Link::open(&self.settings, self.status.role());
-        let Some(link) = self.stop.run_until_cancelled(connecting).await else {
+    async fn generation(&self, status: &mut Status) -> Result<(), BrokerError> {
+        self.progress.sign();
+        let connecting = Connection::open(&self.settings, status.role());
+        let Some(connection) = self.stop.run_until_cancelled(connecting).await else {
             return Ok(());
         };
-        let link = link?;
-        let mut subscription = link.set_up(self.subscribe(&link)).await?;
-        self.status.up();
-        while let Some(batch) =
-            batch::collect(&mut subscription.deliveries, &self.limits, &self.stop).await?
-        {
+        let connection = connection?;
+        let subscription = connection.set_up(self.subscribe(&connection)).await?;
+        status.up();
+        connection.run(self.consume(subscription)).await?;
+        connection.close().await;
+        Ok(())
+    }
+
+    /// Settles batch after batch until a stop.
+    async fn consume(&self, mut subscription: Subscription) -> Result<(), BrokerError> {
+        let (limits, stop) = (&self.limits, &self.stop);
+        while let Some(batch) = batch::collect(&mut subscription.deliveries, limits, stop).await? {
             self.process(&subscription, batch).await?;
         }
-        link.close().await;
         Ok(())
     }
 
     /// Qos comes before consume: without it the broker would send the whole queue at once.
-    async fn subscribe(&self, link: &Link) -> Result<Subscription, BrokerError> {
-        let channel = link.channel().await?;
+    async fn subscribe(&self, connection: &Connection) -> Result<Subscription, BrokerError> {
+        let channel = connection.channel().await?;
         let queue = topology::name(self.consumer.queue())?;
         topology::declare(&channel, &queue).await?;
         let ahead = self.limits.batch.saturating_mul(2);
@@ -123,6 +100,7 @@ impl<C: Consumer> Supervisor<C> {
             return Ok(());
         };
         let deliveries: Vec<Incoming> = batch.into_iter().map(Incoming::from).collect();
+        let _in_hand = self.progress.take(in_hand(&deliveries));
         let mut settling = std::pin::pin!(self.settling(&last).settle(&deliveries, &last));
         tokio::select! {
             settled = &mut settling => return settled,
@@ -143,9 +121,11 @@ impl<C: Consumer> Supervisor<C> {
 
     fn settling<'a>(&'a self, last: &'a Acker) -> Settling<'a, C> {
         Settling {
-            consumer: &self.consumer,
+            consumer: &*self.consumer,
             dead_letters: &self.dead_letters,
-            hold: Hold {
+            progress: &self.progress,
+            confirm_limit: self.limits.confirm,
+            retry: Retry {
                 queue: self.consumer.queue(),
                 acker: last,
                 stop: &self.stop,
@@ -153,5 +133,13 @@ impl<C: Consumer> Supervisor<C> {
                 held: None,
             },
         }
+    }
+}
+
+fn in_hand(deliveries: &[Incoming]) -> InHand {
+    let oldest = deliveries.first().and_then(Incoming::sent_at);
+    InHand {
+        count: deliveries.len().try_into().unwrap_or(u32::MAX),
+        oldest: Some(oldest.unwrap_or_else(OffsetDateTime::now_utc)),
     }
 }

@@ -42,7 +42,7 @@ impl Request {
     }
 
     /// Notes a send; a second one is counted.
-    pub(super) fn note_send(&mut self) {
+    pub(super) fn count_send(&mut self) {
         if self.sent {
             counter!(names::REPUBLISHED).increment(1);
         }

@@ -34,7 +34,7 @@ pub(super) async fn run(
             return Ok(());
         }
         drop_abandoned(held);
-        held.iter_mut().for_each(Request::note_send);
+        held.iter_mut().for_each(Request::count_send);
         send(channel, connection, held).await?;
         held.drain(..).for_each(Request::settle);
     }
@@ -103,7 +103,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Settings, connection::Link};
+    use crate::{Settings, connection::Connection};
 
     fn settings(broker: &TestBroker) -> Settings {
         Settings {
@@ -119,8 +119,8 @@ mod tests {
     #[tokio::test]
     async fn one_returned_message_keeps_its_whole_batch_unsettled() {
         let broker = TestBroker::create().await;
-        let link = Link::open(&settings(&broker), "test").await.unwrap();
-        let channel = link.channel().await.unwrap();
+        let connection = Connection::open(&settings(&broker), "test").await.unwrap();
+        let channel = connection.channel().await.unwrap();
         let there = topology::name("there").unwrap();
         topology::declare(&channel, &there).await.unwrap();
         let confirms = ConfirmSelectOptions::default();
@@ -136,7 +136,7 @@ mod tests {
             .unzip();
         let (_sender, receiver) = mpsc::channel(1);
         let inbox = Inbox::new(receiver, CancellationToken::new());
-        let ended = run(&channel, link.connection().status(), &inbox, &mut held).await;
+        let ended = run(&channel, connection.status(), &inbox, &mut held).await;
 
         assert!(matches!(ended, Err(BrokerError::NotTaken(_))), "{ended:?}");
         assert_eq!(held.len(), 3);

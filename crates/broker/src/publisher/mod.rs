@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{BrokerState, Outgoing, Settings, metrics as names};
+use crate::{BrokerState, Outgoing, Settings, metrics as names, status::Status};
 use inbox::{Inbox, Request};
 use platform::runtime::Tasks;
 
@@ -66,9 +66,9 @@ impl Publisher {
         let queues: Arc<[String]> = queues.iter().map(|&queue| queue.to_owned()).collect();
         let (requests, receiver) = mpsc::channel(WAITING_MAX);
         let inbox = Inbox::new(receiver, tasks.stop.clone());
-        let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&queues), inbox);
-        let state = supervisor.state();
-        tasks.tracker.spawn(supervisor.run());
+        let (status, state) = Status::new("publisher".into());
+        let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&queues), inbox, status);
+        tasks.spawn("the publisher", supervisor.run());
         Self {
             requests,
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize)),

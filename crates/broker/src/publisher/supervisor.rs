@@ -2,19 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
-use lapin::{Channel, ConnectionState, ErrorKind, Event, options::ConfirmSelectOptions};
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use lapin::{Channel, options::ConfirmSelectOptions};
+use tokio::time::sleep;
 
 use super::{
     inbox::{Inbox, Request, drop_abandoned},
     lane,
 };
 use crate::{
-    BrokerError, BrokerState, Settings, connection::Link, pauses::Pauses, status::Status, topology,
+    BrokerError, Settings, backoff::Backoff, connection::Connection, status::Status, topology,
 };
 
 /// How long messages in hand may take to be settled after a stop.
@@ -30,18 +26,19 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(settings: Settings, queues: Arc<[String]>, inbox: Inbox) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        queues: Arc<[String]>,
+        inbox: Inbox,
+        status: Status,
+    ) -> Self {
         Self {
             settings,
             queues,
             inbox,
             held: Default::default(),
-            status: Status::new("publisher".into()),
+            status,
         }
-    }
-
-    pub(super) fn state(&self) -> watch::Receiver<BrokerState> {
-        self.status.subscribe()
     }
 
     pub(super) async fn run(mut self) {
@@ -64,34 +61,33 @@ impl Supervisor {
     }
 
     async fn generations(&mut self) {
-        let mut pauses = Pauses::new();
+        let mut backoff = Backoff::new();
         while let Err(error) = self.generation().await {
             if self.status.down(&error) {
-                pauses = Pauses::new();
+                backoff = Backoff::new();
             }
             if self.inbox.stop().is_cancelled() && self.waiting() == 0 {
                 return;
             }
-            self.pause(pauses.after(&error)).await;
+            self.pause(backoff.after(&error)).await;
         }
     }
 
     /// A connection, from its making to its end; `Ok` when stopped and everything is settled.
     async fn generation(&mut self) -> Result<(), BrokerError> {
-        let link = Link::open(&self.settings, self.status.role()).await?;
-        let [left, right] = link.set_up(channels(&link, &self.queues)).await?;
+        let connection = Connection::open(&self.settings, self.status.role()).await?;
+        let [left, right] = connection
+            .set_up(channels(&connection, &self.queues))
+            .await?;
         self.status.up();
-        let connection = link.connection().status();
         let [left_held, right_held] = &mut self.held;
         let lanes = futures_util::future::try_join(
-            lane::run(&left, connection, &self.inbox, left_held),
-            lane::run(&right, connection, &self.inbox, right_held),
+            lane::run(&left, connection.status(), &self.inbox, left_held),
+            lane::run(&right, connection.status(), &self.inbox, right_held),
         );
-        tokio::select! {
-            ended = lanes => { ended?; }
-            error = watch_connection(&link, &self.status) => return Err(error),
-        }
-        link.close().await;
+        let alarm = |reason: Option<&str>| self.status.blocked(reason);
+        connection.run_with_alarms(alarm, lanes).await?;
+        connection.close().await;
         Ok(())
     }
 
@@ -114,8 +110,8 @@ impl Supervisor {
 }
 
 /// Two channels in confirm mode, on a broker that has the queues.
-async fn channels(link: &Link, queues: &[String]) -> Result<[Channel; 2], BrokerError> {
-    let channels = [link.channel().await?, link.channel().await?];
+async fn channels(connection: &Connection, queues: &[String]) -> Result<[Channel; 2], BrokerError> {
+    let channels = [connection.channel().await?, connection.channel().await?];
     for queue in queues {
         let queue = topology::name(queue)?;
         topology::declare(&channels[0], &queue).await?;
@@ -126,25 +122,4 @@ async fn channels(link: &Link, queues: &[String]) -> Result<[Channel; 2], Broker
             .await?;
     }
     Ok(channels)
-}
-
-/// Follows alarms, and ends when the connection ends; idle lanes would not notice.
-async fn watch_connection(link: &Link, status: &Status) -> BrokerError {
-    let mut events = std::pin::pin!(link.connection().events_listener());
-    loop {
-        match timeout(Duration::from_secs(1), events.next()).await {
-            Ok(Some(Event::ConnectionBlocked(reason))) => status.blocked(Some(&reason)),
-            Ok(Some(Event::ConnectionUnblocked)) => status.blocked(None),
-            Ok(Some(Event::Error(error))) => return error.into(),
-            Ok(None) => return ended(),
-            Ok(Some(_)) | Err(_) => {}
-        }
-        if !link.connection().status().connected() {
-            return ended();
-        }
-    }
-}
-
-fn ended() -> BrokerError {
-    BrokerError::Lost(ErrorKind::InvalidConnectionState(ConnectionState::Closed).into())
 }

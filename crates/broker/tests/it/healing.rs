@@ -12,13 +12,13 @@ use std::{
 use broker::{BrokerState, Outgoing};
 use futures_util::future::join_all;
 use platform::runtime::Tasks;
-use testing::TestBroker;
+use testing::{TestBroker, relay::Ending};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::{
-    helpers::{DEAD, PATIENCE, QUEUE, eventually, ids, publish, publisher, reach, settings},
-    relay::Relay,
+use crate::helpers::{
+    DEAD, PATIENCE, QUEUE, eventually, ids, publish, publisher, reach, relayed, relayed_at,
+    settings,
 };
 
 /// Routable and unroutable messages alternate on one channel: the client library puts returns on wrong confirms.
@@ -48,7 +48,7 @@ async fn an_unroutable_message_is_no_success_and_goes_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_and_cut_connections_under_load_lose_nothing() {
     let broker = TestBroker::create().await;
-    let (relay, through) = Relay::start(&settings(&broker)).await;
+    let (relay, through) = relayed(&broker);
     let publisher = publisher(through, &Tasks::default()).await;
     let (phase, confirmed) = (AtomicUsize::new(0), Mutex::new(vec![BTreeSet::new(); 4]));
     let caller = async || {
@@ -66,7 +66,7 @@ async fn closed_and_cut_connections_under_load_lose_nothing() {
             eventually("something is accepted in each phase", accepted).await;
             match next {
                 2 => assert!(broker.close_connections().await > 0),
-                _ => relay.cut(),
+                _ => relay.end(Ending::Fin),
             }
             phase.store(next, Ordering::SeqCst);
         }
@@ -86,9 +86,9 @@ async fn closed_and_cut_connections_under_load_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_an_outage_the_first_call_is_confirmed_within_a_second() {
     let broker = TestBroker::create().await;
-    let (relay, through) = Relay::start(&settings(&broker)).await;
+    let (relay, through) = relayed(&broker);
     let publisher = publisher(through.clone(), &Tasks::default()).await;
-    relay.cut();
+    relay.end(Ending::Fin);
     drop(relay);
     reach(publisher.state(), BrokerState::Disconnected).await;
     let abandoned = (0..3000).map(|_| {
@@ -97,7 +97,7 @@ async fn after_an_outage_the_first_call_is_confirmed_within_a_second() {
     });
     assert!(join_all(abandoned).await.iter().all(Result::is_err));
 
-    let (_relay, _) = Relay::start_at(through.port, &settings(&broker)).await;
+    let (_relay, _) = relayed_at(through.port, &broker);
     let begin = Instant::now();
     let id = publish(&publisher, "alive").await.expect("a confirm");
     assert!(
@@ -116,10 +116,10 @@ async fn after_an_outage_the_first_call_is_confirmed_within_a_second() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_falls_silent_is_replaced() {
     let broker = TestBroker::create().await;
-    let (relay, through) = Relay::start(&settings(&broker)).await;
+    let (relay, through) = relayed(&broker);
     let publisher = publisher(through, &Tasks::default()).await;
     publish(&publisher, "before").await.unwrap();
-    relay.silence();
+    relay.end(Ending::Silence);
     let begin = Instant::now();
     let id = publish(&publisher, "during")
         .await

@@ -1,10 +1,11 @@
 //! The verbs of these tests.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use broker::{BrokerState, Outgoing, Publisher, Settings};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use platform::runtime::Tasks;
-use testing::{TestBroker, broker::Message};
+use testing::{Relay, TestBroker, broker::Message, relay::Protocol};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -27,6 +28,22 @@ pub(crate) fn settings(broker: &TestBroker) -> Settings {
         user: broker.user.clone(),
         password: broker.password.clone().into(),
     }
+}
+
+/// The way to the broker through a relay.
+pub(crate) fn relayed(broker: &TestBroker) -> (Relay, Settings) {
+    relayed_at(0, broker)
+}
+
+/// [`relayed`], at a port that was free a moment ago.
+pub(crate) fn relayed_at(at: u16, broker: &TestBroker) -> (Relay, Settings) {
+    let relay = Relay::start_at(at, Protocol::Amqp, &broker.host, broker.port);
+    let settings = Settings {
+        host: "127.0.0.1".into(),
+        port: relay.port,
+        ..settings(broker)
+    };
+    (relay, settings)
 }
 
 /// A publisher for both queues that is connected.
@@ -83,4 +100,14 @@ pub(crate) async fn stop(tasks: &Tasks) -> Duration {
     let ended = timeout(PATIENCE, tasks.tracker.wait()).await;
     ended.expect("the tasks end");
     begin.elapsed()
+}
+
+/// The value of a metric of one queue, as Prometheus would read it.
+pub(crate) fn metric(name: &str, queue: &str) -> Option<f64> {
+    static METRICS: LazyLock<PrometheusHandle> =
+        LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
+    let wanted = format!("{name}{{queue=\"{queue}\"}} ");
+    let text = METRICS.render();
+    let value = text.lines().find_map(|line| line.strip_prefix(&wanted))?;
+    value.parse().ok()
 }

@@ -8,12 +8,15 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod client_library;
 mod consuming;
 mod dead_letters;
+mod endings;
 mod healing;
 mod helpers;
+mod monitoring;
 mod publishing;
 mod recorder;
 mod refusing;
-mod relay;
+mod stalls;
 mod stopping;

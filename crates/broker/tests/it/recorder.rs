@@ -11,20 +11,26 @@ use std::{
 };
 
 use broker::{
-    BrokerState, Consumer, Failure, Incoming, Publisher, Refusal, Settings, consumer,
-    consumer::Limits,
+    BrokerState, Consumer, Consuming, Failure, Incoming, Monitor, Publisher, Refusal, Settings,
+    consumer, consumer::Limits,
 };
+use futures_util::future::BoxFuture;
 use platform::runtime::Tasks;
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
 
 use crate::helpers::{QUEUE, reach};
 
 /// What was stored and refused, and how to fail.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Recorder(Arc<Inner>);
+
+/// What happens during the first store, before it is done.
+type Interruption = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 #[derive(Default)]
 struct Inner {
+    queue: String,
+    interruption: Mutex<Option<Interruption>>,
     batches: Mutex<Vec<Vec<Incoming>>>,
     refusals: Mutex<Vec<Refusal>>,
     tries: Mutex<usize>,
@@ -34,18 +40,56 @@ struct Inner {
     delay: Mutex<Duration>,
 }
 
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::of(QUEUE)
+    }
+}
+
 impl Recorder {
-    /// Consumes [`QUEUE`].
+    /// For the queue of this name.
+    pub(crate) fn of(queue: &str) -> Self {
+        Self(Arc::new(Inner {
+            queue: queue.to_owned(),
+            ..Inner::default()
+        }))
+    }
+
+    /// Lets something happen during the next store.
+    pub(crate) fn interrupt<F>(&self, interruption: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let interruption: Interruption = Box::new(|| Box::pin(interruption()));
+        *self.0.interruption.lock().unwrap() = Some(interruption);
+    }
+
+    /// Consumes its queue.
     pub(crate) async fn start(
         &self,
         settings: Settings,
         dead: &Publisher,
         limits: Limits,
         tasks: &Tasks,
-    ) -> watch::Receiver<BrokerState> {
-        let state = consumer::start(self.clone(), settings, dead.clone(), limits, tasks);
-        reach(state.clone(), BrokerState::Connected).await;
-        state
+    ) -> Consuming {
+        let monitor = Monitor::start(settings.clone(), &[&self.0.queue], tasks);
+        self.start_with(monitor, settings, dead, limits, tasks)
+            .await
+    }
+
+    /// [`Self::start`] with a monitor that may look elsewhere.
+    pub(crate) async fn start_with(
+        &self,
+        monitor: Monitor,
+        settings: Settings,
+        dead: &Publisher,
+        limits: Limits,
+        tasks: &Tasks,
+    ) -> Consuming {
+        let consuming =
+            consumer::start(self.clone(), settings, dead.clone(), monitor, limits, tasks);
+        reach(consuming.state(), BrokerState::Connected).await;
+        consuming
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -95,7 +139,7 @@ impl Consumer for Recorder {
     type Message = Incoming;
 
     fn queue(&self) -> &str {
-        QUEUE
+        &self.0.queue
     }
 
     fn decode(&self, delivery: &Incoming) -> Result<Incoming, String> {
@@ -107,8 +151,14 @@ impl Consumer for Recorder {
 
     async fn store(&self, batch: &[Incoming]) -> Result<(), Failure> {
         *self.0.tries.lock().unwrap() += 1;
+        let interruption = self.0.interruption.lock().unwrap().take();
+        if let Some(interruption) = interruption {
+            interruption().await;
+        }
         let delay = *self.0.delay.lock().unwrap();
-        sleep(delay).await;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
         if self.0.away.load(Ordering::SeqCst) {
             return Err(Failure::transient("the store is away"));
         }
@@ -130,6 +180,10 @@ impl Consumer for Recorder {
         }
         self.0.refusals.lock().unwrap().extend_from_slice(refusals);
         Ok(())
+    }
+
+    async fn store_answers(&self) -> bool {
+        !self.0.away.load(Ordering::SeqCst)
     }
 }
 

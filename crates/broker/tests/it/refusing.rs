@@ -5,14 +5,13 @@ use std::{collections::BTreeSet, time::Duration};
 use broker::{Outgoing, consumer::Limits};
 use platform::runtime::Tasks;
 use serde_json::json;
-use testing::{TestBroker, broker::Message};
+use testing::{TestBroker, broker::Message, relay::Ending};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
-    helpers::{DEAD, PATIENCE, QUEUE, eventually, publish_all, publisher, settings, stop},
+    helpers::{DEAD, PATIENCE, QUEUE, eventually, publish_all, publisher, relayed, settings, stop},
     recorder::Recorder,
-    relay::Relay,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,10 +167,10 @@ async fn a_refusal_that_can_never_be_recorded_becomes_a_dead_letter_all_the_same
 async fn without_the_dead_letter_nothing_is_acknowledged() {
     let broker = TestBroker::create().await;
     let (intake, output) = (Tasks::default(), Tasks::default());
-    let (relay, through) = Relay::start(&settings(&broker)).await;
+    let (relay, through) = relayed(&broker);
     let broken = publisher(through, &output).await;
     publish_all(&broken, ["bad".into()]).await;
-    relay.silence();
+    relay.end(Ending::Silence);
     let recorder = Recorder::default();
     recorder
         .start(settings(&broker), &broken, Limits::default(), &intake)

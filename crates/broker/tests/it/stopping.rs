@@ -9,9 +9,10 @@ use testing::TestBroker;
 use uuid::Uuid;
 
 use crate::{
-    helpers::{PATIENCE, QUEUE, eventually, ids, publish, publish_all, publisher, settings, stop},
+    helpers::{
+        PATIENCE, QUEUE, eventually, ids, publish, publish_all, publisher, relayed, settings, stop,
+    },
     recorder::Recorder,
-    relay::Relay,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +27,7 @@ async fn the_batch_in_hand_is_finished_and_the_rest_stays() {
         batch: 100,
         ..Limits::default()
     };
-    let state = recorder
+    let consuming = recorder
         .start(settings(&broker), &publisher, limits, &intake)
         .await;
     eventually("the second batch is in hand", || recorder.tries() == 2).await;
@@ -45,7 +46,7 @@ async fn the_batch_in_hand_is_finished_and_the_rest_stays() {
         (400, 600),
         "stored or left, none both, none lost"
     );
-    assert_eq!(*state.borrow(), BrokerState::Disconnected);
+    assert_eq!(*consuming.state().borrow(), BrokerState::Disconnected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +114,7 @@ async fn a_publisher_settles_what_it_accepted_and_then_accepts_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_broker_a_stop_waits_for_nobody() {
     let broker = TestBroker::create().await;
-    let (relay, through) = Relay::start(&settings(&broker)).await;
+    let (relay, through) = relayed(&broker);
     drop(relay);
     let tasks = Tasks::default();
     let publisher = broker::Publisher::start(through, &[QUEUE], &tasks);

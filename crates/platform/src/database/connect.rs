@@ -9,7 +9,7 @@ use diesel_async::AsyncPgConnection;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Config, NoTls, config::SslMode, error::SqlState};
 
-use crate::causes::chain;
+use crate::error::chain;
 
 /// How long opening a connection may take, from the first packet to a session that can be used.
 const LIMIT: Duration = Duration::from_secs(1);

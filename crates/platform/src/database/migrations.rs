@@ -7,7 +7,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use tokio::time::Instant;
 
 use super::{ConnectError, DatabaseError, Settings};
-use crate::causes::chain;
+use crate::error::chain;
 
 /// How long migrations may wait for the lock, and run.
 const LIMIT: Duration = Duration::from_secs(60);

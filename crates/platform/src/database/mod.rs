@@ -96,27 +96,49 @@ impl Database {
         query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
     ) -> Result<T, DatabaseError> {
         let end = Instant::now() + limit;
-        let mut connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
-        match timeout_at(end, query(&mut connection)).await {
-            Ok(result) => result.map_err(DatabaseError::Query),
-            Err(_) => {
-                give_up(&mut connection);
-                Err(DatabaseError::Late(limit))
-            }
-        }
+        let connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
+        let mut lease = Lease {
+            connection,
+            answered: false,
+        };
+        let result = timeout_at(end, query(&mut lease.connection)).await;
+        lease.answered = result.is_ok();
+        result
+            .map_err(|_| DatabaseError::Late(limit))?
+            .map_err(DatabaseError::Query)
     }
 
-    /// Asks the database for one row, for `/health/ready`; the error is a short reason without addresses.
+    /// Asks for one row.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] when there is no answer.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        self.run(|connection| diesel::sql_query("SELECT 1").execute(connection).boxed())
+            .await?;
+        Ok(())
+    }
+
+    /// [`Self::ping`] for `/health/ready`; the error is a short reason without addresses.
     pub fn checker(&self) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
         let database = self.clone();
         move || {
             let database = database.clone();
-            async move {
-                let one = database
-                    .run(|connection| diesel::sql_query("SELECT 1").execute(connection).boxed());
-                one.await.map(|_| ()).map_err(|error| error.to_string())
-            }
-            .boxed()
+            async move { database.ping().await.map_err(|error| error.to_string()) }.boxed()
+        }
+    }
+}
+
+/// A connection while a query runs on it. However the query is left (late, or dropped with a client that has hung up),
+/// a connection without an answer is given up.
+struct Lease<'a> {
+    connection: bb8::PooledConnection<'a, AsyncPgConnection>,
+    answered: bool,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            give_up(&mut self.connection);
         }
     }
 }

@@ -1,19 +1,17 @@
-//! One connection, with bounds on opening and closing.
+//! One connection, with bounds on opening, using and closing it.
 //!
-//! The client library runs a thread for each connection and never gives up on a broker that accepts and then
-//! says nothing (a frozen process). So a second handle to the socket is kept here, and dropping a [`Link`] always
-//! cuts it: no thread, no socket and no unacknowledged delivery outlives its generation.
+//! Promises: [`Connection::run`] ends with the connection, whatever its work waits for (see `watch` for the calls of
+//! the client library that may wait indefinitely); dropping a [`Connection`] cuts its socket, so that no thread and
+//! no unacknowledged delivery outlives its generation. Nothing else in this crate awaits the client library.
 
-use std::{
-    io,
-    net::{Shutdown, TcpStream},
-    os::fd::AsFd,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+mod socket;
+mod watch;
+
+use std::{io, time::Duration};
 
 use lapin::{
-    AsyncTcpStream, Channel, Connection, ConnectionProperties,
+    Acker, AsyncTcpStream, Channel, ConnectionProperties, ConnectionStatus,
+    options::BasicAckOptions,
     runtime::default_runtime,
     tcp::AMQPUriTcpExt,
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo},
@@ -22,12 +20,16 @@ use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use crate::{BrokerError, Settings};
+use socket::Socket;
 
 /// For the TCP connection and for the handshake; the URI's own timeout is ignored by the library.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// For opening channels and declaring queues on a new connection.
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
+
+/// For an acknowledgement to be written to the socket.
+const ACK_LIMIT: Duration = Duration::from_secs(5);
 
 /// For a clean goodbye; after it the socket is cut.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -36,89 +38,109 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 const HEARTBEAT: u16 = 10;
 
 /// A connection that ends with this value.
-pub(super) struct Link {
-    connection: Connection,
-    _cut: CutOnDrop,
+pub(crate) struct Connection {
+    library: lapin::Connection,
+    socket: Socket,
 }
 
-/// The second handle to the socket, there once TCP is connected.
-#[derive(Clone, Default)]
-struct Socket(Arc<OnceLock<TcpStream>>);
-
-struct CutOnDrop(Socket);
-
-impl Link {
+impl Connection {
     /// Connects; `role` is how the broker's list of connections shows us.
-    pub(super) async fn open(settings: &Settings, role: &str) -> Result<Self, BrokerError> {
-        let cut = CutOnDrop(Socket::default());
-        let socket = cut.0.clone();
-        let connecting = Connection::connector(
+    pub(crate) async fn open(settings: &Settings, role: &str) -> Result<Self, BrokerError> {
+        let socket = Socket::default();
+        let keeper = socket.keeper();
+        let connecting = lapin::Connection::connector(
             uri(settings),
             default_runtime()?,
             async move |uri: AMQPUri, runtime| {
                 let stream = timeout(CONNECT_LIMIT, uri.connect_async(&runtime)).await;
                 let stream = stream.map_err(io::Error::from)??;
                 if let AsyncTcpStream::Plain(plain) = &stream {
-                    socket.keep(plain.get_ref())?;
+                    keeper.keep(plain.get_ref())?;
                 }
                 Ok(stream)
             },
             properties(&format!("{} {role}", settings.user)),
         );
         match timeout(CONNECT_LIMIT, connecting).await {
-            Ok(Ok(connection)) => Ok(Self {
-                connection,
-                _cut: cut,
-            }),
+            Ok(Ok(library)) => Ok(Self { library, socket }),
             Ok(Err(error)) => Err(not_connected(settings, error)),
             Err(_) => Err(unreachable(settings, None)),
         }
     }
 
+    /// Runs `work` until it ends or this connection does, whichever comes first.
+    pub(crate) async fn run<T, E: From<BrokerError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.run_with_alarms(|_| {}, work).await
+    }
+
+    /// [`Self::run`], which tells `alarm` when the broker announces that it takes no messages (with its reason),
+    /// and when it takes them again.
+    pub(crate) async fn run_with_alarms<T, E: From<BrokerError>>(
+        &self,
+        alarm: impl Fn(Option<&str>),
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            error = watch::ended(&self.library, &self.socket, alarm) => Err(error.into()),
+        }
+    }
+
     /// Runs the steps that make a new connection usable, within a bound.
-    pub(super) async fn set_up<T>(
+    pub(crate) async fn set_up<T>(
         &self,
         steps: impl Future<Output = Result<T, BrokerError>>,
     ) -> Result<T, BrokerError> {
-        timeout(SETUP_LIMIT, steps).await.unwrap_or_else(|_| {
-            Err(BrokerError::Silent {
-                what: "answer to declarations",
-                limit: SETUP_LIMIT,
-            })
-        })
+        self.run(within(SETUP_LIMIT, "answer to declarations", steps))
+            .await
     }
 
-    pub(super) async fn channel(&self) -> Result<Channel, BrokerError> {
-        Ok(self.connection.create_channel().await?)
+    /// Opens a channel. To be awaited inside [`Self::run`] or [`Self::set_up`].
+    pub(crate) async fn channel(&self) -> Result<Channel, BrokerError> {
+        Ok(self.library.create_channel().await?)
     }
 
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    pub(crate) fn status(&self) -> &ConnectionStatus {
+        self.library.status()
     }
 
     /// Says goodbye, so that everything sent before it is processed; bounded.
-    pub(super) async fn close(self) {
-        let goodbye = self.connection.close(200, "OK".into());
+    pub(crate) async fn close(self) {
+        let goodbye = self.library.close(200, "OK".into());
         if !matches!(timeout(CLOSE_LIMIT, goodbye).await, Ok(Ok(()))) {
             tracing::debug!("the broker did not say goodbye");
         }
     }
 }
 
-impl Socket {
-    fn keep(&self, stream: &impl AsFd) -> io::Result<()> {
-        let twin = stream.as_fd().try_clone_to_owned()?;
-        self.0.get_or_init(|| TcpStream::from(twin));
-        Ok(())
+/// Awaits one call of the client library for at most `limit`; `what` names the missing answer in the error.
+pub(crate) async fn within<T, E>(
+    limit: Duration,
+    what: &'static str,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, BrokerError>
+where
+    BrokerError: From<E>,
+{
+    match timeout(limit, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(BrokerError::Silent { what, limit }),
     }
 }
 
-impl Drop for CutOnDrop {
-    fn drop(&mut self) {
-        if let Some(socket) = self.0.0.get() {
-            // An error means that it is closed already.
-            let _ = socket.shutdown(Shutdown::Both);
-        }
+/// Acknowledges, within a bound: the client library may keep an acknowledgement without an end (see `watch`).
+pub(crate) async fn acknowledge(
+    acker: &Acker,
+    options: BasicAckOptions,
+) -> Result<(), BrokerError> {
+    if within(ACK_LIMIT, "room for an acknowledgement", acker.ack(options)).await? {
+        Ok(())
+    } else {
+        Err(BrokerError::Stale)
     }
 }
 

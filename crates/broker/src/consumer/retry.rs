@@ -14,11 +14,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::{BrokerError, metrics as names, pauses::Pauses};
-use platform::causes::chain;
+use crate::{BrokerError, backoff::Backoff, metrics as names};
+use platform::error::chain;
 
 /// The patience with one batch.
-pub(super) struct Hold<'a> {
+pub(super) struct Retry<'a> {
     pub(super) queue: &'a str,
     pub(super) acker: &'a Acker,
     pub(super) stop: &'a CancellationToken,
@@ -29,13 +29,13 @@ pub(super) struct Hold<'a> {
 /// Since when, and how long the next pause is.
 pub(super) struct Held {
     since: Instant,
-    pauses: Pauses,
+    backoff: Backoff,
     gauge: metrics::Gauge,
 }
 
-impl Hold<'_> {
+impl Retry<'_> {
     /// Tries until it works or fails for good; the inner error is the reason.
-    pub(super) async fn through<F>(
+    pub(super) async fn run<F>(
         &mut self,
         step: impl Fn() -> F,
     ) -> Result<Result<(), String>, BrokerError>
@@ -51,7 +51,7 @@ impl Hold<'_> {
                     continue;
                 }
             };
-            self.over();
+            self.succeeded();
             return Ok(settled);
         }
     }
@@ -73,7 +73,7 @@ impl Hold<'_> {
         if held.since.elapsed() > self.limit {
             return Err(BrokerError::HeldTooLong(self.limit));
         }
-        let pause = sleep(held.pauses.next());
+        let pause = sleep(held.backoff.next());
         if self.stop.run_until_cancelled(pause).await.is_none() {
             return Err(BrokerError::Stopped);
         }
@@ -85,7 +85,7 @@ impl Hold<'_> {
     }
 
     /// It worked.
-    pub(super) fn over(&mut self) {
+    pub(super) fn succeeded(&mut self) {
         if let Some(held) = self.held.take() {
             let seconds = held.since.elapsed().as_secs_f32();
             tracing::info!(queue = self.queue, seconds, "the held batch goes on");
@@ -99,7 +99,7 @@ impl Held {
         gauge.set(1.0);
         Self {
             since: Instant::now(),
-            pauses: Pauses::new(),
+            backoff: Backoff::new(),
             gauge,
         }
     }

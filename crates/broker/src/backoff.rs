@@ -1,4 +1,4 @@
-//! The pauses between one generation and the next: growing, jittered, without end.
+//! The backoff between one generation and the next: growing, jittered, without end.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ const PAUSE_REFUSED: Duration = Duration::from_secs(1);
 /// When only an operator can help, asking more often helps nobody.
 const PAUSE_OPERATOR: Duration = Duration::from_secs(5);
 
-/// Growing, jittered pauses, without end.
-pub(super) struct Pauses(ExponentialBackoff);
+/// Growing, jittered backoff, without end.
+pub(super) struct Backoff(ExponentialBackoff);
 
-impl Pauses {
+impl Backoff {
     pub(super) fn new() -> Self {
-        let pauses = ExponentialBuilder::new()
+        let backoff = ExponentialBuilder::new()
             .with_min_delay(PAUSE_MIN)
             .with_max_delay(PAUSE_MAX)
             .with_jitter()
             .without_max_times();
-        Self(pauses.build())
+        Self(backoff.build())
     }
 
     pub(super) fn next(&mut self) -> Duration {
@@ -51,14 +51,14 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_stay_below_a_second() {
-        let mut pauses = Pauses::new();
-        let pauses: Vec<_> = (0..1000).map(|_| pauses.next()).collect();
-        assert!(pauses[0] < Duration::from_millis(250), "{:?}", pauses[0]);
+        let mut backoff = Backoff::new();
+        let backoff: Vec<_> = (0..1000).map(|_| backoff.next()).collect();
+        assert!(backoff[0] < Duration::from_millis(250), "{:?}", backoff[0]);
         assert!(
-            pauses
+            backoff
                 .iter()
                 .all(|pause| (PAUSE_MIN..=2 * PAUSE_MAX).contains(pause))
         );
-        assert!(pauses[10..].iter().all(|pause| *pause >= PAUSE_MAX));
+        assert!(backoff[10..].iter().all(|pause| *pause >= PAUSE_MAX));
     }
 }
