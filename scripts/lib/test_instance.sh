@@ -4,12 +4,12 @@
 
 TEST_PORTS=(API_GATEWAY_PORT INVENTORY_APP_PORT BILLING_APP_PORT MOVIES_DB_PORT AMQP_PORT AMQP_MANAGEMENT_PORT AMQP_DIST_PORT AMQP_EPMD_PORT)
 
-use_test_instance() { # DATA_FOLDER
+use_test_instance() { # DATA_FOLDER [PROFILE]
     local name
     for name in "${ENV_NAMES[@]}"; do unset "$name" "${name}_FILE"; done
     unset CRUD_MASTER_BIN # what is tested is built from this checkout
     load_env "$ROOT/.env"
-    DATA=$1 MARKER=$1/.crud-master PROFILE=dev
+    DATA=$1 MARKER=$1/.crud-master PROFILE=${2:-dev}
     export CRUD_MASTER_DATA=$DATA CRUD_MASTER_PROFILE=$PROFILE
     clear_leftovers
     choose_test_ports

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use broker::{BrokerState, Outgoing, PublishError, consumer::Limits};
 use futures_util::future::join_all;
 use platform::runtime::Tasks;
-use testing::TestBroker;
+use testing::{TestBroker, relay::Ending};
 use uuid::Uuid;
 
 use crate::{
@@ -123,4 +123,17 @@ async fn without_a_broker_a_stop_waits_for_nobody() {
     assert_eq!(result, Err(PublishError::Unconfirmed));
     let took = stop(&tasks).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+/// The client library keeps the socket of a silent broker for as long as its heartbeat allows: 20 s.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_connection_is_cut_at_once() {
+    let broker = TestBroker::create().await;
+    let tasks = Tasks::default();
+    let (relay, through) = relayed(&broker);
+    let _publisher = publisher(through, &tasks).await;
+    assert_eq!(relay.open(), 1);
+    relay.end(Ending::Silence);
+    stop(&tasks).await;
+    eventually("it is cut", || relay.open() == 0).await;
 }

@@ -18,6 +18,13 @@ const LIMIT: Duration = Duration::from_secs(1);
 const SESSION: &str = "-c statement_timeout=5000 -c lock_timeout=2000 \
                        -c idle_in_transaction_session_timeout=10000 -c timezone=UTC";
 
+/// How long a connection idles before the kernel asks whether the other side is still there, and between two questions.
+/// A connection that died silently is then gone before a query meets it.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// How long what was sent may stay without the other kernel's answer.
+const UNANSWERED_LIMIT: Duration = Duration::from_secs(10);
+
 /// Where a database is. `Debug` shows no password.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -62,6 +69,10 @@ impl Settings {
             .user(&self.user)
             .password(self.password.expose_secret())
             .options(SESSION)
+            .keepalives_idle(KEEPALIVE)
+            .keepalives_interval(KEEPALIVE)
+            .keepalives_retries(2)
+            .tcp_user_timeout(UNANSWERED_LIMIT)
             .ssl_mode(SslMode::Disable);
         config
     }

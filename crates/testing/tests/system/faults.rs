@@ -3,6 +3,8 @@
 //! Pairs are here because an acknowledgement before the commit survives every single fault: it takes a killed
 //! consumer while the database is away to lose what it took too early.
 
+use testing::Busy;
+
 use crate::{
     ledger::Load,
     parts::{service, signal, until_all_ready},
@@ -20,6 +22,16 @@ async fn a_broker_restart_under_load_loses_nothing() {
 
 #[tokio::test]
 async fn a_killed_broker_under_load_loses_nothing() {
+    kill_the_broker().await;
+}
+
+#[tokio::test]
+async fn a_killed_broker_under_load_on_busy_cpus_loses_nothing() {
+    let _busy = Busy::start();
+    kill_the_broker().await;
+}
+
+async fn kill_the_broker() {
     let load = Load::start();
     load.phase("before").await;
     service("kill", "rabbitmq").await;
@@ -44,6 +56,16 @@ async fn a_database_restart_under_load_loses_nothing() {
 
 #[tokio::test]
 async fn a_billing_killed_while_the_database_is_killed_loses_nothing() {
+    kill_the_billing_without_a_database().await;
+}
+
+#[tokio::test]
+async fn a_billing_killed_while_the_database_is_killed_on_busy_cpus_loses_nothing() {
+    let _busy = Busy::start();
+    kill_the_billing_without_a_database().await;
+}
+
+async fn kill_the_billing_without_a_database() {
     let load = Load::start();
     load.phase("before").await;
     service("kill", "postgres").await;
@@ -60,6 +82,16 @@ async fn a_billing_killed_while_the_database_is_killed_loses_nothing() {
 
 #[tokio::test]
 async fn a_frozen_billing_and_then_a_killed_broker_lose_nothing() {
+    freeze_the_billing_and_kill_the_broker().await;
+}
+
+#[tokio::test]
+async fn a_frozen_billing_and_then_a_killed_broker_on_busy_cpus_lose_nothing() {
+    let _busy = Busy::start();
+    freeze_the_billing_and_kill_the_broker().await;
+}
+
+async fn freeze_the_billing_and_kill_the_broker() {
     let load = Load::start();
     load.phase("before").await;
     signal("-STOP", "billing-app");

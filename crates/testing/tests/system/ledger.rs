@@ -61,6 +61,17 @@ impl Load {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
     }
 
+    /// The users whose payments were accepted so far.
+    pub(crate) async fn accepted(&self) -> BTreeSet<String> {
+        self.book.lock().await.accepted.keys().cloned().collect()
+    }
+
+    /// Whether each of these users' payments is a row.
+    pub(crate) async fn recorded(&self, users: &BTreeSet<String>) -> bool {
+        let rows: BTreeSet<String> = self.rows().await.into_iter().collect();
+        users.is_subset(&rows)
+    }
+
     /// Stops paying, waits until the queue is empty, and judges: 0 lost, 0 double, 0 unexpected, and something was
     /// accepted in every phase of `phases`.
     pub(crate) async fn judge(mut self, phases: &[&str]) {

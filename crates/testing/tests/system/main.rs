@@ -14,3 +14,5 @@ mod faults;
 mod ledger;
 mod outages;
 mod parts;
+mod report;
+mod rounds;

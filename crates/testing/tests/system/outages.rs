@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testing::Answer;
 
-use crate::parts::{gateway, service, signal, until, until_all_ready};
+use crate::parts::{billing, gateway, service, signal, until, until_all_ready};
 
 const ABSENT: &[u16] = &[502, 503];
 
@@ -90,4 +90,28 @@ async fn a_frozen_database_is_a_503_in_time_and_forgotten_when_it_thaws() {
     .await;
     assert!(back < Duration::from_secs(2), "{back:?}");
     until_all_ready().await;
+}
+
+/// Its connections stay open; only the missing answer to a look tells.
+#[tokio::test]
+async fn a_frozen_broker_is_down_within_five_seconds_everywhere() {
+    until_all_ready().await;
+    signal("-STOP", "rabbitmq");
+    let begin = Instant::now();
+    for (name, service) in [("the billing", billing()), ("the gateway", gateway())] {
+        let down = async || {
+            let health = service.get("/health/ready").await;
+            let health: Value = serde_json::from_slice(&health.body).unwrap();
+            health["checks"]["broker"]["status"] == "down"
+        };
+        until(down, "the broker is down").await;
+        assert!(
+            begin.elapsed() < Duration::from_secs(5),
+            "{name}: {:?}",
+            begin.elapsed()
+        );
+    }
+    signal("-CONT", "rabbitmq");
+    until_all_ready().await;
+    gateway().post("/api/billing", &payment()).await.json(200);
 }

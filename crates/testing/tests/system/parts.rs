@@ -8,6 +8,8 @@ use std::{
 
 use testing::Client;
 
+use crate::report::report;
+
 /// The longest that anything here may take; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -17,6 +19,15 @@ pub(crate) fn gateway() -> Client {
         "http://{}:{}",
         setting("API_GATEWAY_HOST"),
         setting("API_GATEWAY_PORT")
+    ))
+}
+
+/// A client of the billing itself.
+pub(crate) fn billing() -> Client {
+    Client::new(format!(
+        "http://{}:{}",
+        setting("BILLING_APP_HOST"),
+        setting("BILLING_APP_PORT")
     ))
 }
 
@@ -31,8 +42,7 @@ pub(crate) async fn service(verb: &str, name: &str) {
 
 /// Sends a signal to a part and the processes that it has started, by the pid that `scripts/up` wrote down.
 pub(crate) fn signal(signal: &str, name: &str) {
-    let data = env::var("CRUD_MASTER_DATA").unwrap_or_else(|_| format!("{}/.data", root()));
-    let pid = std::fs::read_to_string(format!("{data}/run/{name}.pid")).unwrap();
+    let pid = std::fs::read_to_string(format!("{}/run/{name}.pid", data())).unwrap();
     let children = format!("/proc/{pid}/task/{pid}/children", pid = pid.trim());
     let children = std::fs::read_to_string(children).unwrap();
     let all = pid.split_whitespace().chain(children.split_whitespace());
@@ -54,7 +64,9 @@ pub(crate) async fn psql(database: &str, sql: &str) -> String {
 pub(crate) async fn until(condition: impl AsyncFn() -> bool, what: &str) -> Duration {
     let begin = Instant::now();
     while !condition().await {
-        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        if begin.elapsed() > PATIENCE {
+            panic!("waited in vain until {what}\n{}", report().await);
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     begin.elapsed()
@@ -78,10 +90,16 @@ async fn script(name: &str, args: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Where the running system keeps its pids and logs.
+pub(crate) fn data() -> String {
+    env::var("CRUD_MASTER_DATA").unwrap_or_else(|_| format!("{}/.data", root()))
+}
+
 fn root() -> String {
     setting("SYSTEM_ROOT")
 }
 
-fn setting(name: &str) -> String {
+/// A setting of the running system.
+pub(crate) fn setting(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/test"))
 }

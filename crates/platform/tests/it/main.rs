@@ -1,0 +1,10 @@
+//! The database and the runtime against real servers: what ends, what is given up, who notices.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod database;
+mod runtime;
