@@ -13,7 +13,7 @@ check_clippy() { cargo clippy --workspace --all-targets --locked -- -D warnings;
 check_rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked; }
 
 check_shell() {
-    shellcheck -x .ci/run scripts/up scripts/down scripts/service scripts/psql scripts/test scripts/bench scripts/soak \
+    shellcheck -x .ci/run scripts/up scripts/down scripts/service scripts/psql scripts/test scripts/bench scripts/soak scripts/mutants \
         scripts/machines scripts/check-nix scripts/lib/{apt_install,machine,machine_init,machine_sudo} scripts/lib/*.sh scripts/tests/*.* scripts/tests/machines/*
 }
 

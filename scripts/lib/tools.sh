@@ -3,6 +3,8 @@
 # pin it was made from, so that a changed pin installs it anew.
 
 CARGO_DENY=0.20.2
+CARGO_MUTANTS=27.1.0
+CARGO_NEXTEST=0.9.143
 
 # with_stamp NAME PIN COMMAND...: runs COMMAND unless it has run for this PIN.
 with_stamp() {
@@ -35,10 +37,14 @@ make_schemathesis() {
     "$TOOLS/schemathesis/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$ROOT/scripts/tools/schemathesis.txt"
 }
 
-# Unoptimised: it compiles in a third of the time and runs once.
-install_cargo_deny() { with_stamp cargo-deny "$CARGO_DENY" make_cargo_deny; }
-make_cargo_deny() {
-    CARGO_TARGET_DIR=$TOOLS/cargo-deny-build CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --force \
-        --no-default-features --root "$TOOLS" "cargo-deny@$CARGO_DENY"
-    rm -rf -- "$TOOLS/cargo-deny-build"
+install_cargo_deny() { with_stamp cargo-deny "$CARGO_DENY" make_tool "cargo-deny@$CARGO_DENY" --no-default-features; }
+install_mutants() {
+    with_stamp cargo-mutants "$CARGO_MUTANTS" make_tool "cargo-mutants@$CARGO_MUTANTS"
+    have cargo-nextest || with_stamp cargo-nextest "$CARGO_NEXTEST" make_tool "cargo-nextest@$CARGO_NEXTEST" --no-default-features --features default-no-update
+}
+
+# make_tool CRATE@VERSION [ARGUMENTS]. Unoptimised: it compiles in a third of the time.
+make_tool() {
+    CARGO_TARGET_DIR=$TOOLS/build CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --force --root "$TOOLS" "$@"
+    rm -rf -- "$TOOLS/build"
 }
