@@ -215,7 +215,11 @@ async fn its_two_queues_are_all_that_it_needs_rights_for() {
     publish_all(&publisher, ["good".into(), "bad".into()]).await;
     eventually("one is refused", || recorder.refusals().len() == 1).await;
     let dead = DeadLetters::new(settings, QUEUE);
-    let listed = async { while dead.list(9).await.unwrap().is_empty() {} };
+    let listed = async {
+        while dead.list(9).await.unwrap().is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
     timeout(PATIENCE, listed).await.expect("its dead letter");
     assert_eq!(dead.replay(Which::All, &publisher).await.unwrap(), 1);
     eventually("it is refused again", || recorder.refusals().len() == 2).await;
