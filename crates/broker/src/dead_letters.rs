@@ -25,7 +25,7 @@ use platform::trace_context::TRACEPARENT;
 /// How long a replayed message may wait for its confirm.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long the broker may take to hand over one dead letter.
+/// How long the broker may take to hand over or take back one dead letter.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The dead letters of one queue.
@@ -95,10 +95,10 @@ impl DeadLetters {
     /// # Errors
     /// [`BrokerError`] when the broker is away.
     pub async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
-        let (connection, visit) = self.visit().await?;
+        let (connection, mut visit) = self.visit().await?;
         let letters = connection.run(visit.list(limit)).await?;
-        // What was not acknowledged goes back to its place.
-        connection.close().await;
+        // What was not acknowledged goes back to its place, after a close in disorder, too.
+        let _ = connection.close().await;
         Ok(letters)
     }
 
@@ -133,9 +133,9 @@ impl DeadLetters {
         which: Which<'_>,
         first: impl AsyncFn(Incoming) -> Result<(), PublishError>,
     ) -> Result<usize, DeadLetterError> {
-        let (connection, visit) = self.visit().await?;
+        let (connection, mut visit) = self.visit().await?;
         let done = connection.run(visit.remove(which, first)).await?;
-        connection.close().await;
+        connection.close().await?;
         Ok(done)
     }
 
@@ -167,7 +167,8 @@ impl Which<'_> {
     }
 }
 
-/// A walk over the messages that were there when it began.
+/// A walk over the messages that were there when it began. Its channel has to live until the connection is closed: a
+/// dropped channel closes itself, and the client library fails an orderly close that meets it.
 struct Visit {
     channel: Channel,
     queue: ShortString,
@@ -178,7 +179,7 @@ impl Visit {
     async fn begin(connection: &Connection, source: &str) -> Result<Self, BrokerError> {
         let queue = topology::name(&dead_letter_queue(source))?;
         let channel = connection.channel().await?;
-        let left = topology::declare(&channel, &queue).await?;
+        let left = topology::declare(&channel, &queue).await?.ready;
         Ok(Self {
             channel,
             queue,
@@ -186,7 +187,7 @@ impl Visit {
         })
     }
 
-    async fn list(mut self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+    async fn list(&mut self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
         let mut letters = Vec::new();
         while letters.len() < limit
             && let Some(got) = self.next().await?
@@ -199,7 +200,7 @@ impl Visit {
     }
 
     async fn remove(
-        mut self,
+        &mut self,
         which: Which<'_>,
         first: impl AsyncFn(Incoming) -> Result<(), PublishError>,
     ) -> Result<usize, DeadLetterError> {
@@ -210,7 +211,7 @@ impl Visit {
             if which.chooses(&message) {
                 let ready = first(message).await;
                 ready.map_err(|source| DeadLetterError::Replay { done, source })?;
-                acknowledge(&acker, BasicAckOptions::default()).await?;
+                acknowledge(acker.ack(BasicAckOptions::default()), ANSWER_LIMIT).await?;
                 done += 1;
             }
         }

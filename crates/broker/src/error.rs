@@ -66,6 +66,9 @@ pub enum BrokerError {
     /// The broker did not take a message: returned as unroutable, or refused.
     #[error("the broker did not take a message: {0}")]
     NotTaken(String),
+    /// No confirm in time on an open connection.
+    #[error("no confirm within {0:?}")]
+    Unconfirmed(Duration),
     /// No answer in time on an open connection.
     #[error("no {what} within {limit:?}")]
     Silent {
@@ -110,12 +113,6 @@ fn is_refusal(error: &lapin::Error) -> bool {
 pub(crate) fn is_mismatch(error: &lapin::Error) -> bool {
     let mismatch = AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED);
     kind(error) == Some(&mismatch)
-}
-
-/// 404 NOT_FOUND: there is no such queue.
-pub(crate) fn is_absent(error: &lapin::Error) -> bool {
-    let absent = AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND);
-    kind(error) == Some(&absent)
 }
 
 /// What the broker objects to, when it is the broker that objects.

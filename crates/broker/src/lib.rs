@@ -75,6 +75,8 @@ impl fmt::Debug for Settings {
 pub enum BrokerState {
     /// Usable.
     Connected,
+    /// Made anew after a message was not taken or not confirmed; nothing was confirmed since.
+    Unproven,
     /// Kept, but the broker takes no messages for now: an alarm on its disk or memory.
     Blocked,
     /// Being rebuilt, or ended.
@@ -89,8 +91,28 @@ impl BrokerState {
     pub fn ready(self) -> Result<(), String> {
         match self {
             Self::Connected => Ok(()),
+            Self::Unproven => Err("the broker did not take the last message".into()),
             Self::Blocked => Err("the broker takes no messages: disk or memory alarm".into()),
             Self::Disconnected => Err("not connected".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testing::TestBroker;
+
+    use crate::Settings;
+
+    /// The settings of a virtual host of a test's own.
+    pub(crate) fn settings(broker: &TestBroker) -> Settings {
+        Settings {
+            variables: "TEST_AMQP",
+            host: broker.host.clone(),
+            port: broker.port,
+            vhost: broker.vhost.clone(),
+            user: broker.user.clone(),
+            password: broker.password.clone().into(),
         }
     }
 }

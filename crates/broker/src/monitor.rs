@@ -2,14 +2,16 @@
 //!
 //! Promises: every [`INTERVAL`] each queue is asked how many messages are ready, so that a broker that accepts and
 //! says nothing (a frozen process) is down within 5 s; the answers feed the metric of the queue's depth and the
-//! watchdog of the consumer. It declares nothing, takes no message and changes nothing.
+//! watchdog of the consumer. It asks by declaring, so a queue that was deleted is there again. It takes no message.
 //!
 //! The connection is not that of the consumer, because it must tell what the consumer misses, and not that of the
 //! publisher, because a broker in alarm stops reading from those that publish.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
 use metrics::gauge;
 use platform::runtime::Tasks;
 use tokio::{sync::watch, time::sleep};
@@ -17,26 +19,34 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     BrokerError, BrokerState, Settings,
     connection::{Connection, within},
-    error::is_absent,
     metrics as names,
     status::Status,
     supervisor::{Generation, supervise},
-    topology,
+    topology::{self, Declared},
 };
 
-/// From one look to the next.
+/// From one poll to the next.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// For the answers of one look. With [`INTERVAL`] it bounds the time until a frozen broker is down.
-const LOOK_LIMIT: Duration = Duration::from_secs(2);
+/// For the answers to one poll. With [`INTERVAL`] it bounds the time until a frozen broker is down.
+const POLL_LIMIT: Duration = Duration::from_secs(2);
 
-/// Messages that are ready in each queue; a queue that does not exist is absent.
-type Depths = BTreeMap<String, u32>;
+/// So many polls in a row without a consumer are no coincidence.
+const WITHOUT_CONSUMER_MAX: u32 = 2;
+
+/// The answers to one poll.
+#[derive(Debug, Clone)]
+struct Poll {
+    queues: BTreeMap<String, Declared>,
+    /// Polls in a row in which a queue had no consumer.
+    without_consumer: BTreeMap<String, u32>,
+    asked_at: Instant,
+}
 
 /// A handle to one monitor; clones share it.
 #[derive(Debug, Clone)]
 pub struct Monitor {
-    depths: watch::Receiver<Depths>,
+    last: watch::Receiver<Option<Poll>>,
     state: watch::Receiver<BrokerState>,
 }
 
@@ -44,21 +54,21 @@ impl Monitor {
     /// Starts it as one of `tasks`, for the queues that this service reads and writes.
     #[must_use]
     pub fn start(settings: Settings, queues: &[&str], tasks: &Tasks) -> Self {
-        let depths = watch::Sender::new(Depths::new());
+        let last = watch::Sender::new(None);
         let (status, state) = Status::new("monitor".into());
         let monitor = Self {
-            depths: depths.subscribe(),
+            last: last.subscribe(),
             state,
         };
-        let looker = Looker {
+        let mut poller = Poller {
             settings,
             queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
-            depths,
+            last,
         };
         let stop = tasks.stop.clone();
-        let looking = supervise(looker, status, stop.clone());
         tasks.spawn("the monitor of the queues", async move {
-            stop.run_until_cancelled(looking).await;
+            let polling = supervise(&mut poller, status, stop.clone());
+            stop.run_until_cancelled(polling).await;
         });
         monitor
     }
@@ -71,88 +81,102 @@ impl Monitor {
         self.state.borrow().ready()
     }
 
-    /// How many messages were ready in `queue` at the last look; 0 when there was no answer.
+    /// How many messages were ready in `queue` at the last poll; `None` when that is unknown.
     #[must_use]
-    pub fn depth(&self, queue: &str) -> u32 {
-        self.depths.borrow().get(queue).copied().unwrap_or(0)
+    pub fn depth(&self, queue: &str) -> Option<u32> {
+        Some(self.last.borrow().as_ref()?.queues.get(queue)?.ready)
+    }
+
+    /// [`Self::depth`], when it was asked after `moment`.
+    pub(crate) fn depth_after(&self, moment: Instant, queue: &str) -> Option<u32> {
+        let is_newer = self.last.borrow().as_ref()?.asked_at > moment;
+        is_newer.then(|| self.depth(queue)).flatten()
+    }
+
+    /// Whether `queue` has had no consumer for some time; then its depth may be wrong, too (see [`Declared`]).
+    pub(crate) fn lacks_consumer(&self, queue: &str) -> bool {
+        let last = self.last.borrow();
+        let polls = last
+            .as_ref()
+            .and_then(|poll| poll.without_consumer.get(queue));
+        polls.is_some_and(|&polls| polls >= WITHOUT_CONSUMER_MAX)
     }
 }
 
-struct Looker {
+struct Poller {
     settings: Settings,
     queues: Vec<String>,
-    depths: watch::Sender<Depths>,
+    last: watch::Sender<Option<Poll>>,
 }
 
-impl Generation for Looker {
-    /// Looks until an answer is missing. From then on the depths are unknown: numbers that stand still look like news.
-    async fn run(&self, status: &mut Status) -> Result<(), BrokerError> {
-        let ended = self.look_repeatedly(status).await;
-        self.tell(Depths::new());
+impl Generation for Poller {
+    /// Asks until an answer is missing. From then on the depths are unknown: numbers that stand still look like news.
+    async fn run(&mut self, status: &mut Status) -> Result<(), BrokerError> {
+        let ended = self.poll_repeatedly(status).await;
+        self.record(None);
         ended
     }
 }
 
-impl Looker {
-    async fn look_repeatedly(&self, status: &mut Status) -> Result<(), BrokerError> {
+impl Poller {
+    async fn poll_repeatedly(&self, status: &mut Status) -> Result<(), BrokerError> {
         let connection = Connection::open(&self.settings, status.role()).await?;
-        self.look(&connection).await?;
+        self.poll(&connection).await?;
         status.up();
         loop {
             connection.run(pause()).await?;
-            self.look(&connection).await?;
+            self.poll(&connection).await?;
         }
     }
 
-    async fn look(&self, connection: &Connection) -> Result<(), BrokerError> {
-        let asking = within(
-            LOOK_LIMIT,
-            "answer to a look at the queues",
-            self.ask(connection),
-        );
-        self.tell(connection.run(asking).await?);
+    async fn poll(&self, connection: &Connection) -> Result<(), BrokerError> {
+        let asked_at = Instant::now();
+        let asking = within(POLL_LIMIT, "answer about the queues", self.ask(connection));
+        let queues = connection.run(asking).await?;
+        let without_consumer = self.count_without_consumer(&queues);
+        self.record(Some(Poll {
+            queues,
+            without_consumer,
+            asked_at,
+        }));
         Ok(())
     }
 
-    async fn ask(&self, connection: &Connection) -> Result<Depths, BrokerError> {
-        let mut depths = Depths::new();
-        let mut channel = connection.channel().await?;
+    async fn ask(
+        &self,
+        connection: &Connection,
+    ) -> Result<BTreeMap<String, Declared>, BrokerError> {
+        let channel = connection.channel().await?;
+        let mut queues = BTreeMap::new();
         for queue in &self.queues {
-            match ask(&channel, queue).await? {
-                Some(depth) => {
-                    depths.insert(queue.clone(), depth);
-                }
-                // The broker has closed the channel.
-                None => channel = connection.channel().await?,
-            }
+            let declared = topology::declare(&channel, &topology::name(queue)?).await?;
+            queues.insert(queue.clone(), declared);
         }
-        Ok(depths)
+        Ok(queues)
     }
 
-    fn tell(&self, depths: Depths) {
+    fn count_without_consumer(&self, queues: &BTreeMap<String, Declared>) -> BTreeMap<String, u32> {
+        let last = self.last.borrow();
+        let before = |queue| last.as_ref()?.without_consumer.get(queue).copied();
+        let lacking = queues
+            .iter()
+            .filter(|(_, declared)| declared.consumers == 0);
+        lacking
+            .map(|(queue, _)| (queue.clone(), before(queue).unwrap_or(0) + 1))
+            .collect()
+    }
+
+    fn record(&self, poll: Option<Poll>) {
         for queue in &self.queues {
-            let depth = depths.get(queue).map_or(f64::NAN, |&depth| depth.into());
+            let declared = poll.as_ref().and_then(|poll| poll.queues.get(queue));
+            let depth = declared.map_or(f64::NAN, |declared| declared.ready.into());
             gauge!(names::DEPTH, "queue" => queue.clone()).set(depth);
         }
-        self.depths.send_replace(depths);
+        self.last.send_replace(poll);
     }
 }
 
 async fn pause() -> Result<(), BrokerError> {
     sleep(INTERVAL).await;
     Ok(())
-}
-
-/// Messages ready in `queue`; `None` when it does not exist.
-async fn ask(channel: &Channel, queue: &str) -> Result<Option<u32>, BrokerError> {
-    let options = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let declared = channel.queue_declare(topology::name(queue)?, options, FieldTable::default());
-    match declared.await {
-        Ok(queue) => Ok(Some(queue.message_count())),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

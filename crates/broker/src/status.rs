@@ -14,12 +14,14 @@ use platform::error::chain;
 
 /// A generation that ends earlier than this is no end of an outage: backoff go on growing, and its ups and downs are
 /// not news.
-const LASTING: Duration = Duration::from_secs(5);
+pub(super) const LASTING: Duration = Duration::from_secs(5);
 
 /// The state of one supervised connection, and the only place that tells of its changes.
 pub(super) struct Status {
     role: String,
     state: watch::Sender<BrokerState>,
+    /// The generation before ended because a message was not taken or not confirmed.
+    doubted: bool,
     up_since: Option<Instant>,
     outage: Option<Outage>,
 }
@@ -52,6 +54,7 @@ impl Status {
         let status = Self {
             role,
             state,
+            doubted: false,
             up_since: None,
             outage: None,
         };
@@ -66,7 +69,11 @@ impl Status {
     /// A generation is usable.
     pub(super) fn up(&mut self) {
         counter!(names::GENERATIONS, "role" => self.role.clone()).increment(1);
-        self.set(BrokerState::Connected);
+        self.set(if self.doubted {
+            BrokerState::Unproven
+        } else {
+            BrokerState::Connected
+        });
         self.up_since = Some(Instant::now());
         match &mut self.outage {
             None => tracing::info!(role = self.role, "connected to the broker"),
@@ -82,16 +89,24 @@ impl Status {
     /// A generation ended, or could not begin; tells whether it had lasted.
     pub(super) fn down(&mut self, error: &BrokerError) -> bool {
         self.set(BrokerState::Disconnected);
+        self.doubted = match error {
+            BrokerError::NotTaken(_) | BrokerError::Unconfirmed(_) => true,
+            // While it cannot be tried the doubt stays.
+            _ => self.doubted && self.up_since.is_none(),
+        };
         let up_since = self.up_since.take();
         let lasted = up_since.is_some_and(|since| since.elapsed() >= LASTING);
         if lasted {
             self.outage = None;
         }
-        self.tell(Reason::of(error), &chain(error));
+        // The watchdog has told of a stall.
+        if !matches!(error, BrokerError::Stalled) {
+            self.log_outage(Reason::of(error), &chain(error));
+        }
         lasted
     }
 
-    fn tell(&mut self, reason: Reason, error: &str) {
+    fn log_outage(&mut self, reason: Reason, error: &str) {
         let role = &self.role;
         match &mut self.outage {
             Some(outage) if outage.reason == reason && outage.back && !outage.unstable => {
@@ -116,6 +131,13 @@ impl Status {
                     unstable: false,
                 });
             }
+        }
+    }
+
+    /// A message was confirmed, or the connection has lasted.
+    pub(super) fn prove(&self) {
+        if *self.state.borrow() == BrokerState::Unproven {
+            self.set(BrokerState::Connected);
         }
     }
 

@@ -22,8 +22,20 @@ pub(super) fn name(queue: &str) -> Result<ShortString, BrokerError> {
     ShortString::try_new(queue).map_err(|_| BrokerError::Name(queue.to_owned()))
 }
 
-/// Declares `queue`, or checks that it is as we want it; returns how many messages are ready in it.
-pub(super) async fn declare(channel: &Channel, queue: &ShortString) -> Result<u32, BrokerError> {
+/// What the broker says of a queue when it is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Declared {
+    /// Messages that are ready; of a quorum queue without a leader it says 0.
+    pub(super) ready: u32,
+    /// Consumers; of a quorum queue without a leader it says 0.
+    pub(super) consumers: u32,
+}
+
+/// Declares `queue`, or checks that it is as we want it.
+pub(super) async fn declare(
+    channel: &Channel,
+    queue: &ShortString,
+) -> Result<Declared, BrokerError> {
     let options = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
@@ -37,7 +49,10 @@ pub(super) async fn declare(channel: &Channel, queue: &ShortString) -> Result<u3
         .queue_declare(queue.clone(), options, arguments)
         .await
     {
-        Ok(declared) => Ok(declared.message_count()),
+        Ok(declared) => Ok(Declared {
+            ready: declared.message_count(),
+            consumers: declared.consumer_count(),
+        }),
         Err(source) if is_mismatch(&source) => Err(BrokerError::Mismatch {
             queue: queue.to_string(),
             source,

@@ -131,6 +131,18 @@ impl TestBroker {
         }
     }
 
+    /// Gives the queue of this name a policy.
+    pub async fn set_policy(&self, name: &str, queue: &str, definition: Value) {
+        let policy = json!({ "pattern": format!("^{queue}$"), "definition": definition, "apply-to": "queues" });
+        self.put(&["policies", &self.vhost, name], policy).await;
+    }
+
+    /// Takes the policy away.
+    pub async fn remove_policy(&self, name: &str) {
+        let path = ["policies", &self.vhost, name];
+        self.api.call(Method::DELETE, &path, None).await;
+    }
+
     /// Deletes `queue` with all that is in it.
     pub async fn delete_queue(&self, queue: &str) {
         let path = ["queues", &self.vhost, queue];

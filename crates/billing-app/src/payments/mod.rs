@@ -72,7 +72,7 @@ impl Recording {
     /// When one of the three is missing.
     pub fn broker(&self) -> Result<(), String> {
         self.monitor.ready()?;
-        self.consuming.state().borrow().ready()?;
+        self.consuming.ready()?;
         self.dead_letters.state().borrow().ready()
     }
 
@@ -81,6 +81,12 @@ impl Recording {
     /// # Errors
     /// When nothing was recorded for 15 s while payments waited.
     pub fn progress(&self) -> Result<(), String> {
-        self.consuming.progress()
+        self.consuming.progress().map_err(|unsettled| {
+            let seconds = unsettled.time.as_secs();
+            let waiting = unsettled
+                .waiting
+                .map_or("an unknown number".into(), |waiting| waiting.to_string());
+            format!("no payment recorded for {seconds} s, {waiting} waiting")
+        })
     }
 }

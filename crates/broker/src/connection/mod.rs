@@ -2,7 +2,8 @@
 //!
 //! Promises: [`Connection::run`] ends with the connection, whatever its work waits for (see `watch` for the calls of
 //! the client library that may wait indefinitely); dropping a [`Connection`] cuts its socket, so that no thread and
-//! no unacknowledged delivery outlives its generation. Nothing else in this crate awaits the client library.
+//! no unacknowledged delivery outlives its generation. Every call of the client library elsewhere in this crate is
+//! awaited inside `run` or `set_up`.
 
 mod socket;
 mod watch;
@@ -10,8 +11,7 @@ mod watch;
 use std::{io, time::Duration};
 
 use lapin::{
-    Acker, AsyncTcpStream, Channel, ConnectionProperties, ConnectionStatus,
-    options::BasicAckOptions,
+    AsyncTcpStream, Channel, ConnectionProperties, ConnectionStatus,
     runtime::default_runtime,
     tcp::AMQPUriTcpExt,
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo},
@@ -28,11 +28,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// For opening channels and declaring queues on a new connection.
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
 
-/// For an acknowledgement to be written to the socket.
-const ACK_LIMIT: Duration = Duration::from_secs(5);
-
-/// For a clean goodbye; after it the socket is cut.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// For an orderly close: the broker answers it when it has processed what was sent before. After it the socket is cut.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Seconds; two missed ones end a connection whose other side has vanished.
 const HEARTBEAT: u16 = 10;
@@ -47,7 +44,7 @@ impl Connection {
     /// Connects; `role` is how the broker's list of connections shows us.
     pub(crate) async fn open(settings: &Settings, role: &str) -> Result<Self, BrokerError> {
         let socket = Socket::default();
-        let keeper = socket.keeper();
+        let slot = socket.slot();
         let connecting = lapin::Connection::connector(
             uri(settings),
             default_runtime()?,
@@ -55,7 +52,7 @@ impl Connection {
                 let stream = timeout(CONNECT_LIMIT, uri.connect_async(&runtime)).await;
                 let stream = stream.map_err(io::Error::from)??;
                 if let AsyncTcpStream::Plain(plain) = &stream {
-                    keeper.keep(plain.get_ref())?;
+                    slot.fill(plain.get_ref())?;
                 }
                 Ok(stream)
             },
@@ -108,12 +105,10 @@ impl Connection {
         self.library.status()
     }
 
-    /// Says goodbye, so that everything sent before it is processed; bounded.
-    pub(crate) async fn close(self) {
-        let goodbye = self.library.close(200, "OK".into());
-        if !matches!(timeout(CLOSE_LIMIT, goodbye).await, Ok(Ok(()))) {
-            tracing::debug!("the broker did not say goodbye");
-        }
+    /// Closes in order: `Ok` means that the broker has processed everything that was sent before.
+    pub(crate) async fn close(self) -> Result<(), BrokerError> {
+        let closing = self.library.close(200, "OK".into());
+        within(CLOSE_LIMIT, "answer to an orderly close", closing).await
     }
 }
 
@@ -132,12 +127,13 @@ where
     }
 }
 
-/// Acknowledges, within a bound: the client library may keep an acknowledgement without an end (see `watch`).
+/// Awaits an acknowledgement that is under way, within a bound: the client library may keep it without an end (see
+/// `watch`).
 pub(crate) async fn acknowledge(
-    acker: &Acker,
-    options: BasicAckOptions,
+    acknowledging: impl Future<Output = lapin::Result<bool>>,
+    limit: Duration,
 ) -> Result<(), BrokerError> {
-    if within(ACK_LIMIT, "room for an acknowledgement", acker.ack(options)).await? {
+    if within(limit, "written acknowledgement", acknowledging).await? {
         Ok(())
     } else {
         Err(BrokerError::Stale)
@@ -184,5 +180,50 @@ fn unreachable(settings: &Settings, source: Option<lapin::Error>) -> BrokerError
     BrokerError::Unreachable {
         address: format!("{}:{}", settings.host, settings.port),
         source,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use testing::TestBroker;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::tests::settings;
+
+    /// The client library's own socket is well, so only the kernel tells of the end.
+    #[tokio::test]
+    async fn the_end_of_the_socket_is_the_end_whatever_the_library_says() {
+        let broker = TestBroker::create().await;
+        let mut connection = Connection::open(&settings(&broker), "test").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let theirs = listener.accept().unwrap().0;
+        let socket = Socket::default();
+        socket.slot().fill(&theirs).unwrap();
+        let library_socket = std::mem::replace(&mut connection.socket, socket);
+        drop(other);
+        let work = std::future::pending::<Result<(), BrokerError>>();
+        let ended = timeout(Duration::from_secs(5), connection.run(work)).await;
+        assert!(matches!(ended, Ok(Err(BrokerError::Ended))), "{ended:?}");
+        assert!(connection.status().connected());
+        drop(library_socket);
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_that_is_never_written_fails_within_its_limit() {
+        let begin = Instant::now();
+        let never = std::future::pending::<lapin::Result<bool>>();
+        let failed = acknowledge(never, Duration::from_millis(200)).await;
+        assert!(
+            matches!(failed, Err(BrokerError::Silent { .. })),
+            "{failed:?}"
+        );
+        assert!(begin.elapsed() < Duration::from_secs(2));
+        let stale = acknowledge(async { Ok(false) }, Duration::from_secs(1)).await;
+        assert!(matches!(stale, Err(BrokerError::Stale)), "{stale:?}");
     }
 }

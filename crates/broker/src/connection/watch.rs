@@ -13,11 +13,15 @@
 //!
 //! A runtime that is short of CPU makes that window long: the task waits for its turn while our code goes on.
 //!
-//! Calls that are frames (declare, qos, consume, get, cancel, publish and its confirm) are not queued there. "connection
-//! error" fails those under way and poisons those that come later. They wait indefinitely only while the broker
-//! itself is silent, which the heartbeat ends after 20 s, and so does the stream of deliveries.
+//! Calls that are frames (declare, qos, consume, cancel, publish and its confirm) are not queued there. "connection
+//! error" fails those under way and refuses those that come later. Two waits are left out by it:
 //!
-//! Hence: every wait is inside `Connection::run`, and acknowledgements have a bound besides.
+//! - `basic_get`, between the answer's method frame and the last frame of its body;
+//! - `connect`, which has no heartbeat until it is done.
+//!
+//! While a connection lives and the broker is silent, only the heartbeat ends a wait, after 20 to 25 s.
+//!
+//! Hence: every wait is inside `Connection::run`, and acknowledgements and `basic_get` have a bound besides.
 
 use std::time::Duration;
 
@@ -39,20 +43,21 @@ pub(super) async fn ended(
     alarm: impl Fn(Option<&str>),
 ) -> BrokerError {
     let mut events = std::pin::pin!(connection.events_listener());
-    let mut reason = BrokerError::Ended;
     let mut socket_had_ended = false;
     loop {
         match timeout(TICK, events.next()).await {
             Ok(Some(Event::ConnectionBlocked(reason))) => alarm(Some(&reason)),
             Ok(Some(Event::ConnectionUnblocked)) => alarm(None),
-            // Of a channel, perhaps: then the connection lives, and the call on that channel fails.
-            Ok(Some(Event::Error(error))) => reason = error.into(),
-            Ok(None) => return reason,
+            // The error of a channel is no end of the connection: the call on that channel fails.
+            Ok(Some(Event::Error(error))) if !connection.status().connected() => {
+                return error.into();
+            }
+            Ok(None) => return BrokerError::Ended,
             Ok(Some(_)) | Err(_) => {}
         }
         // The library may know why a socket has ended: it has one more tick to say so.
         if !connection.status().connected() || socket_had_ended {
-            return reason;
+            return BrokerError::Ended;
         }
         socket_had_ended = socket.has_ended();
     }

@@ -87,6 +87,10 @@ pub struct Limits {
     pub drain: Duration,
     /// How long a dead letter may wait for its confirm before its batch counts as held.
     pub confirm: Duration,
+    /// How long an acknowledgement may take to be written to the socket.
+    pub acknowledge: Duration,
+    /// After so long without any delivery the consumer subscribes anew, in case one was lost on its way.
+    pub renew: Duration,
     /// How long messages may wait without one being settled: see [`Consuming::progress`] and `watchdog`.
     pub stall: Duration,
 }
@@ -99,6 +103,8 @@ impl Default for Limits {
             hold: Duration::from_secs(20 * 60),
             drain: Duration::from_secs(6),
             confirm: Duration::from_secs(5),
+            acknowledge: Duration::from_secs(5),
+            renew: Duration::from_secs(5 * 60),
             stall: Duration::from_secs(15),
         }
     }
@@ -121,21 +127,43 @@ impl Consuming {
         self.state.clone()
     }
 
-    /// Whether what waits is being settled; the error says for how long nothing was, and how much waits.
+    /// Whether it is connected, and the broker knows of it; the error is a short reason.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn ready(&self) -> Result<(), String> {
+        self.state.borrow().ready()?;
+        if self.monitor.lacks_consumer(&self.queue) {
+            return Err(format!(
+                "{} has no leader, or has lost its consumer",
+                self.queue
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether what waits is being settled.
     ///
     /// # Errors
     /// When messages have waited for [`Limits::stall`] without one being settled, for whatever reason.
-    pub fn progress(&self) -> Result<(), String> {
+    pub fn progress(&self) -> Result<(), Unsettled> {
         let waiting = watchdog::waiting(&self.progress, &self.monitor, &self.queue);
-        let unsettled = self.progress.unsettled_for();
-        if waiting == 0 || unsettled < self.limit {
-            return Ok(());
+        let time = self.progress.unsettled_for();
+        if waiting == Some(0) || time < self.limit {
+            Ok(())
+        } else {
+            Err(Unsettled { time, waiting })
         }
-        let seconds = unsettled.as_secs();
-        Err(format!(
-            "no message recorded for {seconds} s, {waiting} waiting"
-        ))
     }
+}
+
+/// Messages wait, or may wait, and none is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsettled {
+    /// For so long.
+    pub time: Duration,
+    /// So many are in the queue or delivered; `None` while that is unknown.
+    pub waiting: Option<u32>,
 }
 
 /// Starts consuming as one of `tasks`; `dead_letters` must have been started with the queue of [`crate::dead_letter_queue`],
@@ -153,16 +181,17 @@ pub fn start<C: Consumer>(
 ) -> Consuming {
     let (consumer, progress) = (Arc::new(consumer), Arc::new(Progress::new()));
     let queue = consumer.queue().to_owned();
+    let role = format!("consumer of {queue}");
+    let (status, state) = Status::new(role.clone());
     let watchdog = Watchdog {
         consumer: Arc::clone(&consumer),
         progress: Arc::clone(&progress),
+        connection: state.clone(),
         monitor: monitor.clone(),
         limit: limits.stall,
         tasks: tasks.clone(),
     };
-    let role = format!("consumer of {queue}");
-    let (status, state) = Status::new(role.clone());
-    let supervisor = Supervisor {
+    let mut supervisor = Supervisor {
         consumer,
         settings,
         dead_letters,
@@ -171,7 +200,9 @@ pub fn start<C: Consumer>(
         progress: Arc::clone(&progress),
     };
     let stop = tasks.stop.clone();
-    tasks.spawn(format!("the {role}"), supervise(supervisor, status, stop));
+    tasks.spawn(format!("the {role}"), async move {
+        supervise(&mut supervisor, status, stop).await;
+    });
     tasks.spawn(format!("the watchdog of the {role}"), watchdog.run());
     Consuming {
         queue,

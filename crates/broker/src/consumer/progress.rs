@@ -1,99 +1,154 @@
 //! What the loop of one consumer has done, in numbers that others may read at any time.
 //!
-//! The loop writes, the watchdog and health read. Nothing here waits.
+//! The loop writes; the watchdog and health read. Nothing here waits.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
+use crate::Incoming;
+
+/// An older message is not believed.
+const AGE_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// Shared by the loop of one consumer and those who look at it.
 #[derive(Debug)]
 pub(super) struct Progress {
-    signs: AtomicU64,
-    settled: AtomicU64,
     state: Mutex<State>,
     give_up: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    in_hand: InHand,
+    /// When each delivery that is not settled was sent, or else received; the oldest first.
+    unsettled: VecDeque<OffsetDateTime>,
+    /// How many went back to the queue when the connection before ended.
+    returned: usize,
+    activity: u64,
+    settled_batches: u64,
+    held: bool,
     /// The last moment in which a batch was settled, or nothing waited.
-    calm: Instant,
-}
-
-/// Deliveries that are not settled yet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct InHand {
-    pub(super) count: u32,
-    /// When the oldest was sent, or else when it was received.
-    pub(super) oldest: Option<OffsetDateTime>,
+    up_to_date: Instant,
+    returned_at: Instant,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
         let state = State {
-            in_hand: InHand::default(),
-            calm: Instant::now(),
+            unsettled: VecDeque::new(),
+            returned: 0,
+            activity: 0,
+            settled_batches: 0,
+            held: false,
+            up_to_date: Instant::now(),
+            returned_at: Instant::now(),
         };
         Self {
-            signs: AtomicU64::new(0),
-            settled: AtomicU64::new(0),
             state: Mutex::new(state),
             give_up: Notify::new(),
         }
     }
 
-    /// The loop has turned: it tries to connect, or the store has answered, well or not.
-    pub(super) fn sign(&self) {
-        self.signs.fetch_add(1, Ordering::Relaxed);
+    /// The connection has ended: what is not settled goes back to the queue.
+    pub(super) fn forget_deliveries(&self) {
+        let mut state = self.state();
+        state.returned = state.returned.max(state.unsettled.len());
+        state.unsettled.clear();
+        state.returned_at = Instant::now();
     }
 
-    /// Changes whenever the loop has turned.
-    pub(super) fn signs(&self) -> u64 {
-        self.signs.load(Ordering::Relaxed)
+    /// When deliveries went back to the queue; a number of the queue from before tells nothing.
+    pub(super) fn returned_at(&self) -> Instant {
+        self.state().returned_at
     }
 
-    /// A batch is settled.
-    pub(super) fn settle(&self) {
-        self.settled.fetch_add(1, Ordering::Relaxed);
-        self.sign();
-        self.calm();
+    /// A message was delivered. A time of sending that cannot be true does not count.
+    pub(super) fn record_delivery(&self, message: &Incoming) {
+        let now = OffsetDateTime::now_utc();
+        let sent = message
+            .sent_at()
+            .filter(|&sent| now - AGE_MAX < sent && sent < now);
+        self.state().unsettled.push_back(sent.unwrap_or(now));
     }
 
-    /// How many batches were settled.
-    pub(super) fn settled(&self) -> u64 {
-        self.settled.load(Ordering::Relaxed)
+    /// The store or the dead-letter queue has answered, well or not.
+    pub(super) fn record_activity(&self) {
+        self.state().activity += 1;
     }
 
-    /// Nothing waits.
-    pub(super) fn calm(&self) {
-        self.state().calm = Instant::now();
+    /// Changes whenever the loop has done something.
+    pub(super) fn activity(&self) -> u64 {
+        self.state().activity
+    }
+
+    /// The batch of the oldest deliveries is acknowledged.
+    ///
+    /// An acknowledgement that was written may be lost with its connection, and then its messages come again. So a batch
+    /// in which all were redelivered counts as no progress: else losing each acknowledgement would look like work.
+    pub(super) fn record_settled(&self, batch: &[Incoming]) {
+        let is_progress = batch.iter().any(|message| !message.redelivered);
+        let mut state = self.state();
+        let count = batch.len().min(state.unsettled.len());
+        state.unsettled.drain(..count);
+        state.activity += 1;
+        if is_progress {
+            state.returned = 0;
+            state.settled_batches += 1;
+            state.up_to_date = Instant::now();
+        }
+    }
+
+    /// How many batches were settled, redelivered ones left out.
+    pub(super) fn settled_batches(&self) -> u64 {
+        self.state().settled_batches
+    }
+
+    /// Whether a batch is held because of a transient failure, which is logged and counted elsewhere.
+    pub(super) fn set_held(&self, held: bool) {
+        self.state().held = held;
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.state().held
+    }
+
+    /// Nothing waits, neither here nor in the queue.
+    pub(super) fn record_idle(&self) {
+        let mut state = self.state();
+        state.returned = 0;
+        state.up_to_date = Instant::now();
     }
 
     /// For how long messages have waited without one being settled.
     pub(super) fn unsettled_for(&self) -> Duration {
-        self.state().calm.elapsed()
+        self.state().up_to_date.elapsed()
     }
 
-    /// Takes a batch into the hand; it leaves the hand when the value is dropped.
-    pub(super) fn take(&self, in_hand: InHand) -> impl Drop + use<'_> {
-        self.state().in_hand = in_hand;
-        LetGo(self)
+    /// How many messages wait, given those that are `ready` in the queue (asked after [`Self::returned_at`]); `None` when
+    /// that is unknown and none is known here.
+    pub(super) fn waiting(&self, ready: Option<u32>) -> Option<u32> {
+        let state = self.state();
+        let delivered = u32::try_from(state.unsettled.len()).unwrap_or(u32::MAX);
+        match ready {
+            Some(ready) => Some(ready.saturating_add(delivered)),
+            None => {
+                let returned = u32::try_from(state.returned).unwrap_or(u32::MAX);
+                Some(delivered.max(returned)).filter(|&known| known > 0)
+            }
+        }
     }
 
-    pub(super) fn in_hand(&self) -> InHand {
-        self.state().in_hand
+    /// When the oldest delivery that is not settled was sent.
+    pub(super) fn oldest(&self) -> Option<OffsetDateTime> {
+        self.state().unsettled.front().copied()
     }
 
-    /// Ends the connection that is in use.
+    /// Ends the connection that is in use; between two connections it does nothing.
     pub(super) fn give_up(&self) {
         self.give_up.notify_waiters();
     }
@@ -103,15 +158,7 @@ impl Progress {
         self.give_up.notified().await;
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct LetGo<'a>(&'a Progress);
-
-impl Drop for LetGo<'_> {
-    fn drop(&mut self) {
-        self.0.state().in_hand = InHand::default();
     }
 }

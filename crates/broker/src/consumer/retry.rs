@@ -13,7 +13,7 @@ use metrics::{counter, gauge};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, progress::Progress};
 use crate::{BrokerError, backoff::Backoff, metrics as names};
 use platform::error::chain;
 
@@ -22,12 +22,14 @@ pub(super) struct Retry<'a> {
     pub(super) queue: &'a str,
     pub(super) acker: &'a Acker,
     pub(super) stop: &'a CancellationToken,
+    pub(super) progress: &'a Progress,
     pub(super) limit: Duration,
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<Held<'a>>,
 }
 
 /// Since when, and how long the next pause is.
-pub(super) struct Held {
+pub(super) struct Held<'a> {
+    progress: &'a Progress,
     since: Instant,
     backoff: Backoff,
     gauge: metrics::Gauge,
@@ -43,7 +45,9 @@ impl Retry<'_> {
         F: Future<Output = Result<(), Failure>> + Send,
     {
         loop {
-            let settled = match step().await {
+            let answer = step().await;
+            self.progress.record_activity();
+            let settled = match answer {
                 Ok(()) => Ok(()),
                 Err(Failure::Permanent(reason)) => Err(reason),
                 Err(Failure::Transient(error)) => {
@@ -69,7 +73,10 @@ impl Retry<'_> {
             tracing::warn!(queue, error, "a batch is held; trying until it works");
             counter!(names::HELD, "queue" => queue.to_owned()).increment(1);
         }
-        let held = self.held.get_or_insert_with(|| Held::begin(self.queue));
+        self.progress.record_activity();
+        let held = self
+            .held
+            .get_or_insert_with(|| Held::begin(self.queue, self.progress));
         if held.since.elapsed() > self.limit {
             return Err(BrokerError::HeldTooLong(self.limit));
         }
@@ -93,11 +100,13 @@ impl Retry<'_> {
     }
 }
 
-impl Held {
-    fn begin(queue: &str) -> Self {
+impl<'a> Held<'a> {
+    fn begin(queue: &str, progress: &'a Progress) -> Self {
         let gauge = gauge!(names::HOLDING, "queue" => queue.to_owned());
         gauge.set(1.0);
+        progress.set_held(true);
         Self {
+            progress,
             since: Instant::now(),
             backoff: Backoff::new(),
             gauge,
@@ -105,8 +114,9 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.gauge.set(0.0);
+        self.progress.set_held(false);
     }
 }

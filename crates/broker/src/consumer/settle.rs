@@ -6,12 +6,15 @@
 use std::{ops::Range, time::Duration};
 
 use futures_util::future::join_all;
-use lapin::{Acker, options::BasicAckOptions};
+use lapin::options::BasicAckOptions;
 use metrics::{counter, histogram};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::{Consumer, Failure, Refusal, bisection::Bisection, progress::Progress, retry::Retry};
+use super::{
+    Consumer, Failure, Limits, Refusal, batch::Batch, bisection::Bisection, progress::Progress,
+    retry::Retry,
+};
 use crate::{
     BrokerError, Incoming, Outgoing, PublishError, Publisher, connection::acknowledge,
     metrics as names,
@@ -21,8 +24,8 @@ use crate::{
 pub(super) struct Settling<'a, C> {
     pub(super) consumer: &'a C,
     pub(super) dead_letters: &'a Publisher,
+    pub(super) limits: &'a Limits,
     pub(super) progress: &'a Progress,
-    pub(super) confirm_limit: Duration,
     pub(super) retry: Retry<'a>,
 }
 
@@ -34,12 +37,9 @@ struct Sorted<M> {
 }
 
 impl<C: Consumer> Settling<'_, C> {
-    /// Takes the deliveries of a batch to their end, and acknowledges them with `last`.
-    pub(super) async fn settle(
-        mut self,
-        deliveries: &[Incoming],
-        last: &Acker,
-    ) -> Result<(), BrokerError> {
+    /// Takes the messages of a batch to their end, and acknowledges them.
+    pub(super) async fn settle(mut self, batch: &Batch) -> Result<(), BrokerError> {
+        let deliveries = &batch.messages[..];
         let sorted = self.sort(deliveries);
         let refused = self.store(sorted).await?;
         let refusals: Vec<_> = refused
@@ -47,9 +47,10 @@ impl<C: Consumer> Settling<'_, C> {
             .map(|(place, reason)| Refusal::new(deliveries[place].clone(), &reason))
             .collect();
         self.refuse(&refusals).await?;
-        // One acknowledgement for the whole batch, through its last delivery.
-        acknowledge(last, BasicAckOptions { multiple: true }).await?;
-        self.progress.settle();
+        // One for the whole batch, through its last delivery.
+        let acknowledging = batch.last.ack(BasicAckOptions { multiple: true });
+        acknowledge(acknowledging, self.limits.acknowledge).await?;
+        self.progress.record_settled(deliveries);
         self.count(deliveries, refusals.len());
         self.log_acknowledged(deliveries);
         Ok(())
@@ -84,8 +85,7 @@ impl<C: Consumer> Settling<'_, C> {
             mut refused,
         } = sorted;
         let consumer = self.consumer;
-        let progress = self.progress;
-        let step = |part: Range<usize>| timed(consumer, progress, &messages[part]);
+        let step = |part: Range<usize>| timed(consumer, &messages[part]);
         let bad = divide(&mut self.retry, messages.len(), step).await?;
         refused.extend(bad.into_iter().map(|(at, reason)| (places[at], reason)));
         refused.sort_by_key(|(place, _)| *place);
@@ -127,7 +127,7 @@ impl<C: Consumer> Settling<'_, C> {
         while !letters.is_empty() {
             let sends = letters
                 .into_iter()
-                .map(|letter| send(self.dead_letters, letter, self.confirm_limit));
+                .map(|letter| send(self.dead_letters, letter, self.limits.confirm));
             let failed: Vec<_> = join_all(sends).await.into_iter().flatten().collect();
             if let Some((_, error)) = failed.first() {
                 self.retry.pause(error).await?;
@@ -169,14 +169,9 @@ impl<C: Consumer> Settling<'_, C> {
 }
 
 /// One try to store, with its time.
-async fn timed<C: Consumer>(
-    consumer: &C,
-    progress: &Progress,
-    messages: &[C::Message],
-) -> Result<(), Failure> {
+async fn timed<C: Consumer>(consumer: &C, messages: &[C::Message]) -> Result<(), Failure> {
     let begin = Instant::now();
     let result = consumer.store(messages).await;
-    progress.sign();
     histogram!(names::STORE_SECONDS, "queue" => consumer.queue().to_owned())
         .record(begin.elapsed());
     result

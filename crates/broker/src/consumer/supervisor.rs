@@ -7,19 +7,18 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
 };
-use time::OffsetDateTime;
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Consumer, Limits,
-    batch::{self, Batch},
-    progress::{InHand, Progress},
+    batch::{Batch, Collected, collect, receive},
+    progress::Progress,
     retry::Retry,
     settle::Settling,
 };
 use crate::{
-    BrokerError, Incoming, Publisher, Settings, connection::Connection, status::Status,
+    BrokerError, Publisher, Settings, connection::Connection, status::Status,
     supervisor::Generation, topology,
 };
 
@@ -39,38 +38,71 @@ struct Subscription {
     deliveries: lapin::Consumer,
 }
 
+/// Why consuming has ended in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consumed {
+    UntilIdle,
+    UntilStopped,
+}
+
 impl<C: Consumer> Generation for Supervisor<C> {
-    async fn run(&self, status: &mut Status) -> Result<(), BrokerError> {
-        tokio::select! {
+    async fn run(&mut self, status: &mut Status) -> Result<(), BrokerError> {
+        self.progress.record_activity();
+        let ended = tokio::select! {
             ended = self.generation(status) => ended,
             () = self.progress.given_up() => Err(BrokerError::Stalled),
-        }
+        };
+        self.progress.forget_deliveries();
+        ended
     }
 }
 
 impl<C: Consumer> Supervisor<C> {
     /// A connection, from its making to its end; `Ok` when stopped with nothing in hand.
     async fn generation(&self, status: &mut Status) -> Result<(), BrokerError> {
-        self.progress.sign();
         let connecting = Connection::open(&self.settings, status.role());
         let Some(connection) = self.stop.run_until_cancelled(connecting).await else {
             return Ok(());
         };
         let connection = connection?;
-        let subscription = connection.set_up(self.subscribe(&connection)).await?;
+        let mut subscription = connection.set_up(self.subscribe(&connection)).await?;
         status.up();
-        connection.run(self.consume(subscription)).await?;
-        connection.close().await;
-        Ok(())
+        while connection.run(self.consume(&mut subscription)).await? == Consumed::UntilIdle {
+            // A lost delivery comes again when its channel is closed.
+            let renewing = async {
+                subscription.channel.close(200, "renewed".into()).await?;
+                self.subscribe(&connection).await
+            };
+            subscription = connection.set_up(renewing).await?;
+        }
+        connection.close().await
     }
 
-    /// Settles batch after batch until a stop.
-    async fn consume(&self, mut subscription: Subscription) -> Result<(), BrokerError> {
-        let (limits, stop) = (&self.limits, &self.stop);
-        while let Some(batch) = batch::collect(&mut subscription.deliveries, limits, stop).await? {
-            self.process(&subscription, batch).await?;
+    /// Settles batch after batch until a stop, or until nothing was delivered for a while.
+    async fn consume(&self, subscription: &mut Subscription) -> Result<Consumed, BrokerError> {
+        let Subscription {
+            channel,
+            deliveries,
+        } = subscription;
+        let tag = deliveries.tag();
+        let (sender, mut delivered) = mpsc::channel(self.prefetch().into());
+        let settling = async {
+            loop {
+                match collect(&mut delivered, &self.limits, &self.stop).await {
+                    Collected::Batch(batch) => self.process(channel, &tag, batch).await?,
+                    Collected::Idle => return Ok(Consumed::UntilIdle),
+                    Collected::Stopped => return Ok(Consumed::UntilStopped),
+                }
+            }
+        };
+        tokio::select! {
+            settled = settling => settled,
+            Err(ended) = receive(deliveries, sender, &self.progress, &self.stop) => Err(ended),
         }
-        Ok(())
+    }
+
+    fn prefetch(&self) -> u16 {
+        self.limits.batch.saturating_mul(2)
     }
 
     /// Qos comes before consume: without it the broker would send the whole queue at once.
@@ -78,8 +110,9 @@ impl<C: Consumer> Supervisor<C> {
         let channel = connection.channel().await?;
         let queue = topology::name(self.consumer.queue())?;
         topology::declare(&channel, &queue).await?;
-        let ahead = self.limits.batch.saturating_mul(2);
-        channel.basic_qos(ahead, BasicQosOptions::default()).await?;
+        channel
+            .basic_qos(self.prefetch(), BasicQosOptions::default())
+            .await?;
         let deliveries = channel
             .basic_consume(
                 queue,
@@ -95,22 +128,19 @@ impl<C: Consumer> Supervisor<C> {
     }
 
     /// Settles a batch; after a stop within its limit, and without fetching more.
-    async fn process(&self, subscription: &Subscription, batch: Batch) -> Result<(), BrokerError> {
-        let Some(last) = batch.last().map(|delivery| delivery.acker.clone()) else {
-            return Ok(());
-        };
-        let deliveries: Vec<Incoming> = batch.into_iter().map(Incoming::from).collect();
-        let _in_hand = self.progress.take(in_hand(&deliveries));
-        let mut settling = std::pin::pin!(self.settling(&last).settle(&deliveries, &last));
+    async fn process(
+        &self,
+        channel: &Channel,
+        tag: &ShortString,
+        batch: Batch,
+    ) -> Result<(), BrokerError> {
+        let mut settling = std::pin::pin!(self.settling(&batch.last).settle(&batch));
         tokio::select! {
             settled = &mut settling => return settled,
             () = self.stop.cancelled() => {}
         }
         let finish = async {
-            let tag = subscription.deliveries.tag();
-            let cancel = subscription
-                .channel
-                .basic_cancel(tag, BasicCancelOptions::default());
+            let cancel = channel.basic_cancel(tag.clone(), BasicCancelOptions::default());
             let (_, settled) = tokio::join!(cancel, settling);
             settled
         };
@@ -123,23 +153,16 @@ impl<C: Consumer> Supervisor<C> {
         Settling {
             consumer: &*self.consumer,
             dead_letters: &self.dead_letters,
+            limits: &self.limits,
             progress: &self.progress,
-            confirm_limit: self.limits.confirm,
             retry: Retry {
                 queue: self.consumer.queue(),
                 acker: last,
                 stop: &self.stop,
+                progress: &self.progress,
                 limit: self.limits.hold,
                 held: None,
             },
         }
-    }
-}
-
-fn in_hand(deliveries: &[Incoming]) -> InHand {
-    let oldest = deliveries.first().and_then(Incoming::sent_at);
-    InHand {
-        count: deliveries.len().try_into().unwrap_or(u32::MAX),
-        oldest: Some(oldest.unwrap_or_else(OffsetDateTime::now_utc)),
     }
 }

@@ -22,12 +22,13 @@ const CONFIRM_LIMIT: Duration = Duration::from_secs(5);
 /// How often silence is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Sends until the inbox is closed and empty, or until something is odd.
+/// Sends until the inbox is closed and empty, or until something is odd; `confirmed` is called after each batch.
 pub(super) async fn run(
     channel: &Channel,
     connection: &ConnectionStatus,
     inbox: &Inbox,
     held: &mut Vec<Request>,
+    confirmed: impl Fn(),
 ) -> Result<(), BrokerError> {
     loop {
         if held.is_empty() && !inbox.take(held).await {
@@ -36,6 +37,7 @@ pub(super) async fn run(
         drop_abandoned(held);
         held.iter_mut().for_each(Request::count_send);
         send(channel, connection, held).await?;
+        confirmed();
         held.drain(..).for_each(Request::settle);
     }
 }
@@ -62,10 +64,7 @@ async fn send(
             Err(_) => silent += TICK,
         }
     }
-    Err(BrokerError::Silent {
-        what: "confirm",
-        limit: CONFIRM_LIMIT,
-    })
+    Err(BrokerError::Unconfirmed(CONFIRM_LIMIT))
 }
 
 async fn send_one(channel: &Channel, message: &Outgoing) -> Result<(), BrokerError> {
@@ -103,18 +102,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Settings, connection::Connection};
-
-    fn settings(broker: &TestBroker) -> Settings {
-        Settings {
-            variables: "TEST_AMQP",
-            host: broker.host.clone(),
-            port: broker.port,
-            vhost: broker.vhost.clone(),
-            user: broker.user.clone(),
-            password: broker.password.clone().into(),
-        }
-    }
+    use crate::{connection::Connection, tests::settings};
 
     #[tokio::test]
     async fn one_returned_message_keeps_its_whole_batch_unsettled() {
@@ -136,7 +124,8 @@ mod tests {
             .unzip();
         let (_sender, receiver) = mpsc::channel(1);
         let inbox = Inbox::new(receiver, CancellationToken::new());
-        let ended = run(&channel, connection.status(), &inbox, &mut held).await;
+        let running = run(&channel, connection.status(), &inbox, &mut held, || ());
+        let ended = timeout(Duration::from_secs(10), running).await.unwrap();
 
         assert!(matches!(ended, Err(BrokerError::NotTaken(_))), "{ended:?}");
         assert_eq!(held.len(), 3);

@@ -67,8 +67,8 @@ impl Publisher {
         let (requests, receiver) = mpsc::channel(WAITING_MAX);
         let inbox = Inbox::new(receiver, tasks.stop.clone());
         let (status, state) = Status::new("publisher".into());
-        let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&queues), inbox, status);
-        tasks.spawn("the publisher", supervisor.run());
+        let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&queues), inbox);
+        tasks.spawn("the publisher", supervisor.run(status));
         Self {
             requests,
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize)),

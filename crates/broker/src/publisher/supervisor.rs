@@ -10,7 +10,11 @@ use super::{
     lane,
 };
 use crate::{
-    BrokerError, Settings, backoff::Backoff, connection::Connection, status::Status, topology,
+    BrokerError, Settings,
+    connection::Connection,
+    status::{LASTING, Status},
+    supervisor::{Generation, supervise},
+    topology,
 };
 
 /// How long messages in hand may take to be settled after a stop.
@@ -22,33 +26,26 @@ pub(super) struct Supervisor {
     queues: Arc<[String]>,
     inbox: Inbox,
     held: [Vec<Request>; 2],
-    status: Status,
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        settings: Settings,
-        queues: Arc<[String]>,
-        inbox: Inbox,
-        status: Status,
-    ) -> Self {
+    pub(super) fn new(settings: Settings, queues: Arc<[String]>, inbox: Inbox) -> Self {
         Self {
             settings,
             queues,
             inbox,
             held: Default::default(),
-            status,
         }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, status: Status) {
         let stop = self.inbox.stop().clone();
         let out_of_time = async {
             stop.cancelled().await;
             sleep(SETTLE_LIMIT).await;
         };
         tokio::select! {
-            () = self.generations() => {}
+            () = supervise(&mut self, status, stop.clone()) => {}
             () = out_of_time => {}
         }
         let left = self.waiting();
@@ -60,53 +57,60 @@ impl Supervisor {
         }
     }
 
-    async fn generations(&mut self) {
-        let mut backoff = Backoff::new();
-        while let Err(error) = self.generation().await {
-            if self.status.down(&error) {
-                backoff = Backoff::new();
-            }
-            if self.inbox.stop().is_cancelled() && self.waiting() == 0 {
-                return;
-            }
-            self.pause(backoff.after(&error)).await;
-        }
-    }
-
-    /// A connection, from its making to its end; `Ok` when stopped and everything is settled.
-    async fn generation(&mut self) -> Result<(), BrokerError> {
-        let connection = Connection::open(&self.settings, self.status.role()).await?;
-        let [left, right] = connection
-            .set_up(channels(&connection, &self.queues))
-            .await?;
-        self.status.up();
-        let [left_held, right_held] = &mut self.held;
-        let lanes = futures_util::future::try_join(
-            lane::run(&left, connection.status(), &self.inbox, left_held),
-            lane::run(&right, connection.status(), &self.inbox, right_held),
-        );
-        let alarm = |reason: Option<&str>| self.status.blocked(reason);
-        connection.run_with_alarms(alarm, lanes).await?;
-        connection.close().await;
-        Ok(())
-    }
-
-    /// Sleeps; a stop wakes it once, because then there may be nothing left to wait for.
-    async fn pause(&self, pause: Duration) {
-        let stop = self.inbox.stop();
-        if stop.is_cancelled() {
-            sleep(pause).await;
-        } else {
-            stop.run_until_cancelled(sleep(pause)).await;
-        }
-    }
-
-    /// Accepts no more, and counts those who still wait.
+    /// Accepts no more, and counts the requests whose callers still wait.
     fn waiting(&mut self) -> usize {
         self.inbox.close_into(&mut self.held[0]);
         self.held.iter_mut().for_each(drop_abandoned);
         self.held.iter().map(Vec::len).sum()
     }
+}
+
+impl Generation for Supervisor {
+    async fn run(&mut self, status: &mut Status) -> Result<(), BrokerError> {
+        let connection = Connection::open(&self.settings, status.role()).await?;
+        let [left, right] = connection
+            .set_up(channels(&connection, &self.queues))
+            .await?;
+        status.up();
+        let (status, [left_held, right_held]) = (&*status, &mut self.held);
+        let confirmed = || status.prove();
+        let lanes = futures_util::future::try_join(
+            lane::run(
+                &left,
+                connection.status(),
+                &self.inbox,
+                left_held,
+                confirmed,
+            ),
+            lane::run(
+                &right,
+                connection.status(),
+                &self.inbox,
+                right_held,
+                confirmed,
+            ),
+        );
+        let publishing = async {
+            tokio::select! {
+                ended = lanes => ended.map(drop),
+                () = prove_by_lasting(status) => Ok(()),
+            }
+        };
+        let alarm = |reason: Option<&str>| status.blocked(reason);
+        connection.run_with_alarms(alarm, publishing).await?;
+        connection.close().await
+    }
+
+    fn is_done(&mut self) -> bool {
+        self.waiting() == 0
+    }
+}
+
+/// Without messages a connection can prove itself by lasting only. It never returns.
+async fn prove_by_lasting(status: &Status) {
+    sleep(LASTING).await;
+    status.prove();
+    std::future::pending::<()>().await;
 }
 
 /// Two channels in confirm mode, on a broker that has the queues.

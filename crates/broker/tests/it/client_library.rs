@@ -9,14 +9,14 @@ use futures_util::StreamExt;
 use lapin::{
     Channel, Connection, ConnectionProperties,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        QueueDeclareOptions,
+        BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
+        BasicQosOptions, QueueDeclareOptions,
     },
     types::{FieldTable, ShortString},
 };
 use testing::{
     Relay, TestBroker,
-    relay::{Ending, Protocol},
+    relay::{Cue, Cut, Ending, Protocol, Side},
 };
 use tokio::time::timeout;
 
@@ -54,7 +54,8 @@ async fn connect() -> (TestBroker, Relay, Connection, Channel) {
     (broker, relay, connection, channel)
 }
 
-async fn consume(channel: &Channel) -> lapin::Consumer {
+/// A queue with a message.
+async fn fill(channel: &Channel) {
     let declare = QueueDeclareOptions::default();
     channel
         .queue_declare("q".into(), declare, FieldTable::default())
@@ -71,6 +72,10 @@ async fn consume(channel: &Channel) -> lapin::Consumer {
         )
         .await
         .unwrap();
+}
+
+async fn consume(channel: &Channel) -> lapin::Consumer {
+    fill(channel).await;
     let (consume, tag) = (BasicConsumeOptions::default(), ShortString::default());
     channel
         .basic_consume("q".into(), tag, consume, FieldTable::default())
@@ -116,4 +121,25 @@ async fn what_is_a_frame_fails_and_so_does_the_stream_of_deliveries() {
     assert!(matches!(qos, Ok(Err(_))), "{qos:?}");
     let next = timeout(NEVER, deliveries.next()).await;
     assert!(matches!(next, Ok(Some(Err(_)) | None)), "{next:?}");
+}
+
+/// The answer to `basic_get` has begun: the library has taken it off its list, and waits for the body.
+#[tokio::test]
+async fn a_get_without_its_body_is_never_answered() {
+    let (_broker, relay, _connection, channel) = connect().await;
+    fill(&channel).await;
+    let cue = Cue {
+        side: Side::Server,
+        method: (60, 71), // basic.get-ok
+        cut: Cut::After,
+        delay: A_WHILE,
+    };
+    relay.end_at(cue, Ending::Reset);
+    let answer = timeout(
+        NEVER,
+        channel.basic_get("q".into(), BasicGetOptions::default()),
+    )
+    .await;
+    assert!(answer.is_err(), "{answer:?}");
+    assert!(!channel.status().connected(), "meanwhile the library knows");
 }

@@ -3,23 +3,30 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use broker::{BrokerState, Outgoing};
+use broker::{BrokerState, Monitor, Outgoing, consumer::Limits};
 use futures_util::future::join_all;
 use platform::runtime::Tasks;
 use testing::{TestBroker, relay::Ending};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::helpers::{
-    DEAD, PATIENCE, QUEUE, eventually, ids, publish, publisher, reach, relayed, relayed_at,
-    settings,
+use crate::{
+    client_library::reset_while_the_runtime_is_busy,
+    helpers::{
+        DEAD, PATIENCE, QUEUE, eventually, ids, publish, publisher, reach, relayed, relayed_at,
+        settings, stop,
+    },
+    recorder::Recorder,
 };
+
+/// Only the watch on the connection helps so early: an acknowledgement has 5 s, a stall 15 s.
+const BEFORE_ANY_LIMIT: Duration = Duration::from_secs(4);
 
 /// Routable and unroutable messages alternate on one channel: the client library puts returns on wrong confirms.
 #[tokio::test(flavor = "multi_thread")]
@@ -143,5 +150,56 @@ async fn an_idle_publisher_notices_that_its_connection_is_gone() {
         .await
         .expect("noticed in time")
         .unwrap();
+    reach(publisher.state(), BrokerState::Connected).await;
+}
+
+/// The reset falls exactly where the client library misses it: see `client_library.rs`.
+#[tokio::test]
+async fn an_end_that_the_client_library_misses_is_noticed() {
+    let (broker, tasks) = (TestBroker::create().await, Tasks::default());
+    let publisher = publisher(settings(&broker), &tasks).await;
+    let monitor = Monitor::start(settings(&broker), &[QUEUE], &tasks);
+    let (relay, through) = relayed(&broker);
+    let (relay, recorder) = (Arc::new(relay), Recorder::default());
+    let resetting = Arc::clone(&relay);
+    recorder.interrupt(async move || reset_while_the_runtime_is_busy(&resetting).await);
+    let (limits, intake) = (Limits::default(), Tasks::default());
+    recorder
+        .start_with(monitor, through, &publisher, limits, &intake)
+        .await;
+    publish(&publisher, "missed").await.unwrap();
+    let begin = Instant::now();
+    eventually("it is delivered again", || recorder.stored().len() == 2).await;
+    assert!(begin.elapsed() < BEFORE_ANY_LIMIT, "{:?}", begin.elapsed());
+    stop(&intake).await;
+    assert_eq!(broker.drain(QUEUE).await, []);
+}
+
+/// A queue that refuses every message: the connection is there each time, and is not what counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_after_a_refusal_is_not_ready_before_a_confirm() {
+    let broker = TestBroker::create().await;
+    let publisher = publisher(settings(&broker), &Tasks::default()).await;
+    for _ in 0..3 {
+        publish(&publisher, "fills").await.unwrap();
+    }
+    let full = serde_json::json!({ "max-length": 1, "overflow": "reject-publish" });
+    broker.set_policy("full", QUEUE, full).await;
+    let id = Uuid::now_v7();
+    let message = Outgoing::new(QUEUE, id, "{}");
+    let refused = publisher.publish(message, Duration::from_secs(2)).await;
+    assert!(refused.is_err());
+    let not_ready = || *publisher.state().borrow() != BrokerState::Connected;
+    assert!(not_ready());
+    for _ in 0..10 {
+        let message = Outgoing::new(QUEUE, id, "{}");
+        let refused = publisher.publish(message, Duration::from_millis(100)).await;
+        assert!(refused.is_err());
+        assert!(not_ready(), "ready while nothing is taken");
+    }
+    broker.remove_policy("full").await;
+    publish(&publisher, "taken")
+        .await
+        .expect("it is taken again");
     reach(publisher.state(), BrokerState::Connected).await;
 }

@@ -11,7 +11,6 @@
 mod client_library;
 mod consuming;
 mod dead_letters;
-mod endings;
 mod healing;
 mod helpers;
 mod monitoring;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use broker::{BrokerState, Monitor, Publisher};
 use platform::runtime::Tasks;
 use testing::{TestBroker, relay::Ending};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::helpers::{eventually, metric, reach, relayed, settings};
+use crate::helpers::{PATIENCE, eventually, metric, reach, relayed, settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_broker_is_down_within_five_seconds_and_up_again_when_it_speaks() {
@@ -36,18 +36,36 @@ async fn the_depth_of_each_queue_is_a_metric_and_unknown_when_it_is() {
     for _ in 0..5 {
         assert!(broker.publish("deep", serde_json::json!({}), "x").await);
     }
-    let monitor = Monitor::start(through, &["absent", "deep", "absent too"], &tasks);
+    let monitor = Monitor::start(through, &["deep", "empty"], &tasks);
     eventually("it is counted", || {
         metric("broker_queue_depth", "deep") == Some(5.0)
     })
     .await;
-    assert_eq!(monitor.depth("deep"), 5);
-    assert!(metric("broker_queue_depth", "absent").unwrap().is_nan());
+    assert_eq!(
+        (monitor.depth("deep"), monitor.depth("empty")),
+        (Some(5), Some(0))
+    );
 
     drop(relay);
     eventually("it is unknown", || {
         metric("broker_queue_depth", "deep").unwrap().is_nan()
     })
     .await;
-    assert_eq!(monitor.depth("deep"), 0);
+    assert_eq!(monitor.depth("deep"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_queue_is_there_again() {
+    let (broker, tasks) = (TestBroker::create().await, Tasks::default());
+    let monitor = Monitor::start(settings(&broker), &["deleted"], &tasks);
+    eventually("it is up", || monitor.ready().is_ok()).await;
+    broker.delete_queue("deleted").await;
+    eventually("it is there again", || monitor.depth("deleted") == Some(0)).await;
+    let declared = async {
+        while broker.queue("deleted").await.is_null() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, declared).await.expect("it is declared");
+    assert_eq!(monitor.ready(), Ok(()));
 }

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use platform::runtime::Tasks;
 use tokio::time::sleep;
 
-use crate::helpers::{QUEUE, reach};
+use crate::helpers::{QUEUE, metric, reach};
 
 /// What was stored and refused, and how to fail.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ struct Inner {
     refusals: Mutex<Vec<Refusal>>,
     tries: Mutex<usize>,
     away: AtomicBool,
+    failing: AtomicBool,
     refusals_away: AtomicBool,
     refusals_bad: AtomicBool,
     delay: Mutex<Duration>,
@@ -86,6 +87,8 @@ impl Recorder {
         limits: Limits,
         tasks: &Tasks,
     ) -> Consuming {
+        // So that nothing is measured before somebody reads.
+        metric("", "");
         let consuming =
             consumer::start(self.clone(), settings, dead.clone(), monitor, limits, tasks);
         reach(consuming.state(), BrokerState::Connected).await;
@@ -94,6 +97,11 @@ impl Recorder {
 
     pub(crate) fn set_away(&self, away: bool) {
         self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Lets each store fail for now, though the store answers.
+    pub(crate) fn set_failing(&self, failing: bool) {
+        self.0.failing.store(failing, Ordering::SeqCst);
     }
 
     pub(crate) fn set_refusals_away(&self, away: bool) {
@@ -159,7 +167,7 @@ impl Consumer for Recorder {
         if !delay.is_zero() {
             sleep(delay).await;
         }
-        if self.0.away.load(Ordering::SeqCst) {
+        if self.0.away.load(Ordering::SeqCst) || self.0.failing.load(Ordering::SeqCst) {
             return Err(Failure::transient("the store is away"));
         }
         match batch.iter().map(text).find(|body| body.starts_with("bad")) {

@@ -1,5 +1,7 @@
 //! Where in a conversation of AMQP 0-9-1 a fault falls: at a method frame (specification, section 2.3.5).
 
+use std::time::Duration;
+
 /// Who sends the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -29,6 +31,8 @@ pub struct Cue {
     pub method: (u16, u16),
     /// What of it still passes.
     pub cut: Cut,
+    /// From there to the end of the connection.
+    pub delay: Duration,
 }
 
 /// The frames in what one side sends.
@@ -37,6 +41,7 @@ pub(super) struct Frames {
     side: Side,
     pending: Vec<u8>,
     greeted: bool,
+    losing: bool,
 }
 
 /// What of the bytes that have come may pass.
@@ -52,15 +57,20 @@ impl Frames {
             side,
             pending: Vec::new(),
             greeted: side == Side::Server,
+            losing: false,
         }
     }
 
-    /// Adds what was read. Without a cue everything passes as it comes.
+    /// Adds what was read; whole frames pass, up to the cue.
     pub(super) fn pass(&mut self, read: &[u8], cue: Option<Cue>) -> Passed {
         self.pending.extend_from_slice(read);
         let mut bytes = Vec::new();
         while let Some(length) = self.next() {
             let frame: Vec<u8> = self.pending.drain(..length).collect();
+            if std::mem::take(&mut self.losing) && is_content(&frame) {
+                self.losing = true;
+                continue;
+            }
             if let Some(cue) =
                 cue.filter(|cue| cue.side == self.side && method(&frame) == Some(cue.method))
             {
@@ -70,6 +80,11 @@ impl Frames {
             bytes.extend(frame);
         }
         Passed { bytes, met: false }
+    }
+
+    /// From here the rest of a message, whose method frame did not pass, does not pass either.
+    pub(super) fn lose(&mut self) {
+        self.losing = true;
     }
 
     /// The length of the first frame, when it is whole: seven bytes of head, the payload, an end. A client greets first.
@@ -104,4 +119,9 @@ fn method(frame: &[u8]) -> Option<(u16, u16)> {
         ))
     };
     (frame.first() == Some(&1)).then_some((at(7)?, at(9)?))
+}
+
+/// A header (type 2) or a body (type 3).
+fn is_content(frame: &[u8]) -> bool {
+    matches!(frame.first(), Some(2 | 3))
 }

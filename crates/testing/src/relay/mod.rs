@@ -33,6 +33,8 @@ pub enum Ending {
     Silence,
     /// What the client says does not arrive any more; what the server says does.
     Mute,
+    /// No end at all: at a cue the message is lost, with its header and body, and everything else passes.
+    Lost,
 }
 
 /// Forwards to a server until it is dropped.

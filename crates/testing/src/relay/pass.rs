@@ -68,7 +68,7 @@ impl Pair {
 
     async fn end(mut self, ending: Ending) -> io::Result<()> {
         match ending {
-            Ending::Fin => {}
+            Ending::Fin | Ending::Lost => {}
             Ending::Reset => {
                 self.client.set_zero_linger()?;
                 self.server.set_zero_linger()?;
@@ -106,7 +106,17 @@ async fn forward(
     tokio::time::timeout(WRITE_LIMIT, to.write_all(&bytes)).await??;
     // The first connection that meets the cue takes it.
     let taken = if met { shared.cue().take() } else { None };
-    Ok(taken.map(|(_, ending)| ending))
+    let Some((cue, ending)) = taken else {
+        return Ok(None);
+    };
+    tokio::time::sleep(cue.delay).await;
+    if ending != Ending::Lost {
+        return Ok(Some(ending));
+    }
+    frames.lose();
+    let Passed { bytes, .. } = frames.pass(&[], None);
+    to.write_all(&bytes).await?;
+    Ok(None)
 }
 
 fn some(read: usize) -> Option<usize> {
