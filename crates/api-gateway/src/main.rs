@@ -1,12 +1,10 @@
 //! `api-gateway [serve|openapi]`.
 
-use std::process::ExitCode;
-
 use api_gateway::config::Config;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    platform::config::exit_on_error(run().await)
+async fn main() {
+    platform::config::end_process(run().await)
 }
 
 async fn run() -> anyhow::Result<()> {

@@ -1,12 +1,10 @@
 //! `billing-app [serve|migrate|openapi|dead-letters]`.
 
-use std::process::ExitCode;
-
 use billing_app::config::Config;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    platform::config::exit_on_error(run().await)
+async fn main() {
+    platform::config::end_process(run().await)
 }
 
 async fn run() -> anyhow::Result<()> {

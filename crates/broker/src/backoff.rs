@@ -15,7 +15,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(300);
 /// When we are refused, each try is a line in the broker's log; but a starting broker refuses for a moment, too.
 const PAUSE_REFUSED: Duration = Duration::from_secs(1);
 
-/// When only an operator can help, asking more often helps nobody.
+/// When only an operator can help, asking more often does not help.
 const PAUSE_OPERATOR: Duration = Duration::from_secs(5);
 
 /// Growing, jittered backoff, without end.

@@ -1,7 +1,7 @@
 //! What to do with messages that could not be processed: list, replay, discard.
 //!
 //! Each operation uses a connection of its own and looks at no more messages than were there when it began, so that
-//! a replayed message that is refused again does not go round for ever. A replay is confirmed by the broker
+//! a replayed message that is refused again does not go round without an end. A replay is confirmed by the broker
 //! before its dead letter is removed: a crash in between leaves both, under one id. Listing takes the messages and
 //! gives them back, in their order.
 

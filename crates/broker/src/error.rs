@@ -10,7 +10,7 @@ use lapin::{
 /// Why a connection could not be made or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// Nobody answers there, or not in time.
+    /// There is no answer, or none in time.
     #[error("the broker at {address} does not answer")]
     Unreachable {
         /// `host:port`.

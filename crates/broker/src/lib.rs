@@ -2,9 +2,9 @@
 //!
 //! Promises: what [`Publisher::publish`] answers `Ok` is kept by the broker; what a [`Consumer`] stored is
 //! acknowledged after its commit and never before; a message that cannot be processed moves to
-//! `<queue>.dead` with its reason. Delivery is at least once: ids are given before the first send, and whoever
-//! stores drops what it has seen. Nothing here gives up: a lost connection is rebuilt until the service stops.
-//! The client library's own recovery is never used: it stops after 16 tries and can hang for ever.
+//! `<queue>.dead` with its reason. Delivery is at least once: ids are given before the first send, and the
+//! store drops what it has seen. Nothing here gives up: a lost connection is rebuilt until the service stops.
+//! The client library's own recovery is never used: it stops after 16 tries and can hang.
 //!
 //! # Layout
 //!

@@ -33,7 +33,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message for `queue`. The id is its identity for ever: sent twice under one id, it counts once.
+    /// A message for `queue`. The id is its identity: sent twice under one id, it counts once.
     pub fn new(queue: impl Into<String>, id: Uuid, body: impl Into<Bytes>) -> Self {
         Self::with_raw_id(queue.into(), Some(&id.to_string()), body.into())
     }

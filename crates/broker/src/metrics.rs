@@ -27,11 +27,11 @@ pub const HELD: &str = "broker_held_batches_total";
 /// 1 while a batch is held, by `queue`.
 pub const HOLDING: &str = "broker_holding";
 
-/// Messages ready in a `queue`, at the last look; NaN while nobody knows.
+/// Messages ready in a `queue`, at the last poll; NaN while it is unknown.
 pub const DEPTH: &str = "broker_queue_depth";
 /// Seconds since the oldest message was sent that a `queue`'s consumer has not settled.
 pub const OLDEST_AGE: &str = "broker_oldest_message_age_seconds";
-/// Consumers that settled nothing while messages waited, by `queue`.
+/// Times that a consumer could settle messages and did not, by `queue`.
 pub const STALLS: &str = "broker_stalls_total";
 
 /// The metrics of this module, `(name, what it counts)`; a test holds the README to it.
@@ -67,10 +67,10 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     (
         OLDEST_AGE,
-        "time since the oldest message was sent that is not recorded yet, by queue",
+        "time since the oldest message was sent that is not recorded yet, by queue; NaN while it is unknown whether one waits",
     ),
     (
         STALLS,
-        "times that nothing was recorded for 15 s while messages waited, by queue",
+        "times that a consumer could settle messages and did not for 15 s, by queue",
     ),
 ];

@@ -2,7 +2,7 @@
 //!
 //! A *generation* is a connection with its channels, declarations and modes. Anything odd ends it, and the next is
 //! built after a pause. An outage is told once when it begins and once when it is over; the tries between are at
-//! debug level. A reason that calls for somebody else (a wrong password after a restart) is told as well.
+//! debug level. A reason that another person has to mend (a wrong password after a restart) is told as well.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::{BrokerError, BrokerState, metrics as names};
 use platform::error::chain;
 
-/// A generation that ends earlier than this is no end of an outage: backoff go on growing, and its ups and downs are
+/// A generation that ends earlier than this is no end of an outage: pauses go on growing, and its ups and downs are
 /// not news.
 pub(super) const LASTING: Duration = Duration::from_secs(5);
 
@@ -39,11 +39,11 @@ struct Outage {
 /// Who has to act; only a change of this is news during an outage.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Nobody: we wait for the broker.
+    /// No person: the broker will be back.
     Away,
-    /// Whoever sets passwords and permissions.
+    /// The person who sets passwords and permissions.
     Refused,
-    /// Whoever made that queue, or that message.
+    /// The person who made that queue, or that message.
     Operator,
 }
 

@@ -1,6 +1,6 @@
 //! The one declaration of a queue: durable, `x-queue-type: quorum`, and nothing else.
 //!
-//! Redeclaring with other arguments is refused by the broker (406) for ever, so limits and the like belong in
+//! Redeclaring with other arguments is refused by the broker each time (406), so limits and the like belong in
 //! policies. A quorum queue has synced a message to its disk before it confirms it.
 
 use lapin::{

@@ -1,12 +1,10 @@
 //! `inventory-app [serve|migrate|openapi]`.
 
-use std::process::ExitCode;
-
 use inventory_app::config::Config;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    platform::config::exit_on_error(run().await)
+async fn main() {
+    platform::config::end_process(run().await)
 }
 
 async fn run() -> anyhow::Result<()> {

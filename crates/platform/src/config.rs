@@ -68,23 +68,27 @@ pub fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ConfigError> {
     }
 }
 
-/// The body of `main`: settings, logs, then `run`; an error ends the process with one line and code 1.
-pub fn exit_on_error<E: AsRef<dyn Error>>(result: Result<(), E>) -> std::process::ExitCode {
-    match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+/// The end of `main`: the process ends here, with one line and code 1 after an error. It does not wait for threads that
+/// block.
+pub fn end_process<E: AsRef<dyn Error>>(result: Result<(), E>) -> ! {
+    let code = match result {
+        Ok(()) => 0,
         Err(error) => {
-            #[expect(
-                clippy::print_stderr,
-                reason = "the last word of a process goes to its terminal, logs or not"
-            )]
-            {
-                // In one piece: several processes may share the terminal or the log.
-                let line = format!("{}: {}\n", program_name(), chain(error.as_ref()));
-                eprint!("{line}");
-            }
-            std::process::ExitCode::FAILURE
+            print_last_line(error.as_ref());
+            1
         }
-    }
+    };
+    std::process::exit(code)
+}
+
+/// In one piece: several processes may share the terminal or the log.
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a process goes to its terminal, logs or not"
+)]
+fn print_last_line(error: &(dyn Error + 'static)) {
+    let line = format!("{}: {}\n", program_name(), chain(error));
+    eprint!("{line}");
 }
 
 /// A clap parser for secrets: never fails, never prints.

@@ -1,6 +1,6 @@
 //! `/health/live`, `/health/ready` and `/metrics`, on each service's own port.
 //!
-//! Live: the process turns. Ready: every dependency, by name, has just answered, and nobody has asked us to stop.
+//! Live: the process turns. Ready: every dependency, by name, has just answered, and no stop was asked for.
 //! A check is bounded by [`CHECK_LIMIT`]; no check changes anything.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

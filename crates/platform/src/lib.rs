@@ -8,7 +8,8 @@
 //! - [`config`]: settings from arguments, environment, `.env` and `NAME_FILE` secrets; errors name the variable.
 //! - [`telemetry`]: the log subscriber, and the metrics that every service has.
 //! - [`trace_context`]: W3C `traceparent`, in and out.
-//! - [`runtime`]: one order of start, one order of stop; `tasks`: what a service lives from.
+//! - [`runtime`]: one order of start, one order of stop; `tasks`: what a service lives
+//!   from; `heartbeat`: the end of a process that is stuck.
 //! - [`http`]: the accept loop, the request's context, extractors, lists that stream.
 //! - [`health`]: `/health/live`, `/health/ready`, `/metrics`; each dependency by name.
 //! - [`error`]: an error and its causes, for the log.
@@ -21,6 +22,7 @@ pub mod config;
 pub mod database;
 pub mod error;
 pub mod health;
+mod heartbeat;
 pub mod http;
 pub mod openapi;
 pub mod problem;

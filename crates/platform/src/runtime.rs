@@ -4,7 +4,7 @@
 //! *intake* ends (HTTP drains, consumers finish what they hold); then *output* ends (publishers settle what they
 //! sent); all within [`DRAIN_LIMIT`]. A second signal ends the process at once. No service writes a signal handler.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     health::{self, Health},
+    heartbeat::{self, Heartbeat},
     http::{self, server},
     tasks::Failure,
     telemetry::{self, TelemetryError},
@@ -29,7 +30,7 @@ pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// Output has the rest of [`DRAIN_LIMIT`].
 const INTAKE_LIMIT: Duration = Duration::from_secs(7);
 
-/// Histograms are folded into their buckets this often, so that they do not grow while nobody asks.
+/// Histograms are folded into their buckets this often, so that they do not grow between two requests for them.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// The service could not start, or not serve.
@@ -79,6 +80,7 @@ pub struct Runtime {
     pub guard: http::Guard,
     failure: Failure,
     metrics: PrometheusHandle,
+    _heartbeat: Heartbeat,
     _signals: AbortOnDropHandle<()>,
 }
 
@@ -101,6 +103,7 @@ impl Runtime {
             intake,
             output,
             guard: Arc::new(|_| Ok(())),
+            _heartbeat: heartbeat::start(&failure),
             failure,
             metrics,
             _signals: AbortOnDropHandle::new(tokio::spawn(signals)),
@@ -126,10 +129,13 @@ impl Runtime {
                 return Err(error);
             }
         };
+        let accepting = server::Accepting::default();
+        let listener_health = accepting.clone();
+        let health = health.with("listener", move || ready(listener_health.ready()));
         let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
         let app = http::guarded_app(routes.merge(health), limits, self.guard.clone());
         let stop = self.intake.stop.clone();
-        let serving = server::serve(listener, app, limits, stop.clone());
+        let serving = server::serve(listener, app, limits, stop.clone(), accepting);
         self.intake.spawn("the HTTP server", serving);
         let failure = self.failure.clone();
         tokio::select! {

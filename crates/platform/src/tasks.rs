@@ -1,4 +1,4 @@
-//! Tasks with one owner, one signal to stop, and nobody missing without notice.
+//! Tasks with one owner and one signal to stop; a missing one is noticed.
 //!
 //! A service lives from all of its tasks. So a task that ends or panics before it was asked to stop ends the process:
 //! in order, with a non-zero status and one line, and its supervisor (pm2, systemd) starts it again.
@@ -46,17 +46,19 @@ impl Tasks {
         self.tracker.spawn(async move {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             match ended {
-                Err(_) => tasks.fail(format!("{name} panicked")),
-                Ok(()) if !tasks.stop.is_cancelled() => tasks.fail(format!("{name} has ended")),
+                Err(_) => tasks.fail(&format!("{name} panicked")),
+                Ok(()) if !tasks.stop.is_cancelled() => tasks.fail(&format!("{name} has ended")),
                 Ok(()) => {}
             }
         });
     }
 
     /// Ends the process in order, with a non-zero status and `reason` as its last line.
-    pub fn fail(&self, reason: String) {
+    pub fn fail(&self, reason: &str) {
         // The first reason counts; those after it may be its consequences.
-        let _ = self.failure.0.reason.set(reason);
+        if self.failure.0.reason.set(reason.to_owned()).is_ok() {
+            tracing::error!(reason, "this process cannot go on; stopping in order");
+        }
         self.failure.0.happened.cancel();
     }
 

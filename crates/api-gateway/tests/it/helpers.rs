@@ -110,7 +110,13 @@ pub(crate) async fn serve(setup: Setup) -> Served {
     let stop = CancellationToken::new();
     let guard = gateway.guard();
     let app = http::guarded_app(gateway.routes(), setup.limits, guard);
-    tokio::spawn(server::serve(listener, app, setup.limits, stop.clone()));
+    tokio::spawn(server::serve(
+        listener,
+        app,
+        setup.limits,
+        stop.clone(),
+        server::Accepting::default(),
+    ));
     Served {
         client: Client::new(format!("http://{address}")),
         address,

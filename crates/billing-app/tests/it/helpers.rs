@@ -82,6 +82,7 @@ impl Ground {
             app,
             Limits::default(),
             intake.stop.clone(),
+            server::Accepting::default(),
         ));
         Billing {
             client,

@@ -1,6 +1,6 @@
 //! Finding the bad messages of a batch by halving it: pure bookkeeping, without waiting and without a store.
 //!
-//! Whoever drives it tries to store [`Bisection::next`] and tells what happened. In the end everything was part of
+//! The caller tries to store [`Bisection::next`] and tells what happened. In the end everything was part of
 //! exactly one successful store or is refused; with k bad messages among n that takes at most 1 + 2 k log2 n tries.
 
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Consuming: deliveries in batches, each batch into one transaction, then one acknowledgement.
 //!
 //! Promises: acknowledged means stored, or moved to the dead-letter queue with a reason; a message that cannot be
-//! processed stops nobody behind it; while the store is down the batch is held and tried again in place, and is
+//! processed does not stop those behind it; while the store is down the batch is held and tried again in place, and is
 //! never nacked back to the broker (a quorum queue counts that, and drops a message after some 20 rounds).
 //! Delivery is at least once: the store must drop what it has seen, by message id. A message without an id
 //! cannot be told from its twin. It never acknowledges before the store has committed.
@@ -48,7 +48,7 @@ pub trait Consumer: Send + Sync + 'static {
     /// Stores all of `batch`, or nothing, in one transaction; drops what it has seen. May be called again for any part of it.
     fn store(&self, batch: &[Self::Message]) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Records that these were refused, so that whoever asks can be told why. May be called again for the same ones.
+    /// Records that these were refused, so that a client can be told why. May be called again for the same ones.
     ///
     /// A permanent failure is logged and the message goes to the dead-letter queue all the same.
     fn refused(&self, refusals: &[Refusal]) -> impl Future<Output = Result<(), Failure>> + Send;
@@ -60,7 +60,7 @@ pub trait Consumer: Send + Sync + 'static {
 /// Why something was not stored.
 #[derive(Debug)]
 pub enum Failure {
-    /// It will fail for ever, for this reason: the data is at fault.
+    /// It fails each time, for this reason: the data are at fault.
     Permanent(String),
     /// It may work later: the store is away, busy or slow.
     Transient(Box<dyn Error + Send + Sync>),

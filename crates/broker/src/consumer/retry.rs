@@ -1,7 +1,7 @@
 //! Holding a batch while what it needs is away: try, pause, try again, until one of three things ends it.
 //!
 //! It is let go when the service stops, when its channel is gone (the broker has already given it to
-//! somebody else) or when the broker's patience would end. Then its messages return to the queue.
+//! another consumer) or when the broker would close its channel. Then its messages return to the queue.
 
 use std::{
     error::Error,
@@ -17,7 +17,7 @@ use super::{Failure, progress::Progress};
 use crate::{BrokerError, backoff::Backoff, metrics as names};
 use platform::error::chain;
 
-/// The patience with one batch.
+/// How one batch is tried again.
 pub(super) struct Retry<'a> {
     pub(super) queue: &'a str,
     pub(super) acker: &'a Acker,

@@ -6,7 +6,7 @@
 //! told by the monitor, and the store is asked by a query of its own.
 //!
 //! Two states are excused for as long as the loop goes on in them, because they are told elsewhere: a batch that is
-//! held because of a transient failure, and a connection that cannot be made. While nobody knows what waits, time
+//! held because of a transient failure, and a connection that cannot be made. While it is unknown what waits, time
 //! does not count.
 
 use std::{sync::Arc, time::Duration};
@@ -102,7 +102,7 @@ impl<C: Consumer> Watchdog<C> {
             let reason = format!(
                 "no message of {queue} is settled, {waiting} wait, and connecting anew has not helped"
             );
-            return self.tasks.fail(reason);
+            return self.tasks.fail(&reason);
         }
         let seconds = self.limit.as_secs_f32();
         tracing::error!(

@@ -1,7 +1,7 @@
 //! The queue between callers and lanes: bounded, in order, closed on stop.
 //!
-//! A request whose caller has gone is worth nothing: [`drop_abandoned`] removes it before every send, so that after
-//! an outage the dead do not delay the living.
+//! [`drop_abandoned`] removes a request whose caller has gone before every send, so that after an outage these do not
+//! delay the others.
 
 use metrics::counter;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
@@ -50,12 +50,12 @@ impl Request {
     }
 }
 
-/// Removes the requests that nobody waits for any more.
+/// Removes the requests whose callers have gone.
 pub(super) fn drop_abandoned(requests: &mut Vec<Request>) {
     requests.retain(|request| !request.confirmed.is_closed());
 }
 
-/// The receiving end, shared by the lanes: whoever is free takes what is there.
+/// The receiving end, shared by the lanes: a free lane takes what is there.
 pub(super) struct Inbox {
     requests: Mutex<mpsc::Receiver<Request>>,
     stop: CancellationToken,

@@ -39,7 +39,7 @@ pub enum PublishError {
     /// The service is stopping; it was not sent.
     #[error("publishing has ended")]
     Stopped,
-    /// Its queue was not named at the start, so nobody made sure that it exists; it was not sent.
+    /// Its queue was not named at the start, so it may not exist; it was not sent.
     #[error("the queue was not declared by this publisher")]
     Undeclared,
     /// No confirm in time: *unknown*. It may have been kept, or may be kept later.
@@ -113,7 +113,7 @@ impl Publisher {
         if !self.queues.contains(&message.queue) {
             return Err(PublishError::Undeclared);
         }
-        // A message above the limit takes all the room; it must not wait for ever for more than there is.
+        // A message above the limit takes all the room; it must not wait for more than there is.
         let bytes = message.size().min(WAITING_BYTES_MAX as usize) as u32;
         let room = Arc::clone(&self.room)
             .try_acquire_many_owned(bytes)

@@ -80,6 +80,7 @@ pub(crate) async fn serve(settings: &Settings) -> (Client, DropGuard) {
         routes,
         Limits::default(),
         stop.clone(),
+        server::Accepting::default(),
     ));
     (client, stop.drop_guard())
 }

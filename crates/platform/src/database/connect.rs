@@ -14,12 +14,12 @@ use crate::error::chain;
 /// How long opening a connection may take, from the first packet to a session that can be used.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// The server's own limits stand behind ours: a query that we gave up must not go on for ever.
+/// The server's own limits stand behind ours: a query that we gave up must end there, too.
 const SESSION: &str = "-c statement_timeout=5000 -c lock_timeout=2000 \
                        -c idle_in_transaction_session_timeout=10000 -c timezone=UTC";
 
-/// How long a connection idles before the kernel asks whether the other side is still there, and between two questions.
-/// A connection that died silently is then gone before a query meets it.
+/// How long a connection idles before the kernel asks whether the other side is still there. With [`UNANSWERED_LIMIT`] one
+/// that died silently is gone after 20 s; a query that meets it earlier has its own limit.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How long what was sent may stay without the other kernel's answer.
@@ -71,7 +71,6 @@ impl Settings {
             .options(SESSION)
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
-            .keepalives_retries(2)
             .tcp_user_timeout(UNANSWERED_LIMIT)
             .ssl_mode(SslMode::Disable);
         config

@@ -1,4 +1,4 @@
-//! Migrations: applied by whoever starts first, while the others wait.
+//! Migrations: applied by the process that starts first, while the others wait.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The pause between two tries to reach a database that is still starting.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Takes the lock (any number that nobody else uses: "crud" in ASCII), however long the others hold it. It is the
+/// Takes the lock (any number that no other program uses: "crud" in ASCII), however long the others hold it. It is the
 /// session's: it goes with the connection, however this ends. What migrates waits for no table's lock for long.
 const LOCK: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
                     SELECT pg_advisory_lock(x'63727564'::bigint); SET lock_timeout = 2000";

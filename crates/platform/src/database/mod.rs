@@ -1,7 +1,7 @@
 //! PostgreSQL: a pool, queries that are bounded in time, migrations under a lock.
 //!
 //! Every query waits at most [`QUERY_LIMIT`] in all, connection included, even for a server that is stopped and
-//! answers nothing. A connection that broke is replaced without a word to the client but one 503. No query text
+//! answers nothing. A connection that broke costs one 503 and is replaced. No query text
 //! is made from input; no error text of the database reaches a client.
 
 mod connect;
@@ -103,9 +103,13 @@ impl Database {
         };
         let result = timeout_at(end, query(&mut lease.connection)).await;
         lease.answered = result.is_ok();
+        let result = result.map_err(|_| DatabaseError::Late(limit))?;
+        let result = result.map_err(DatabaseError::Query);
+        if result.as_ref().is_err_and(DatabaseError::is_transient) {
+            // The session itself may be the reason: read-only since a failover, or with a plan that is out of date.
+            discard(&mut lease.connection);
+        }
         result
-            .map_err(|_| DatabaseError::Late(limit))?
-            .map_err(DatabaseError::Query)
     }
 
     /// Asks for one row.
@@ -179,15 +183,20 @@ impl From<DatabaseError> for Problem {
     }
 }
 
-/// A connection whose query is late must not be used again: the next one would wait behind it, or for ever behind a
-/// server that fell silent. The pool drops it, and the server is told to stop working on it.
+/// A connection whose query is late must not be used again: the next one would wait behind it, or behind a server
+/// that fell silent. The pool drops it, and the server is told to stop working on it.
 fn give_up(connection: &mut AsyncPgConnection) {
-    AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
+    discard(connection);
     let cancel = connection.cancel_token();
-    // It ends by itself, and nobody waits for it: the answer has been given.
+    // It ends by itself; the caller has its answer already.
     tokio::spawn(timeout(CONNECTION_LIMIT, async move {
         cancel.cancel_query(NoTls).await
     }));
+}
+
+/// The pool drops it instead of giving it to the next.
+fn discard(connection: &mut AsyncPgConnection) {
+    AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
 }
 
 /// A closed connection is found without a round trip: asking the server on every checkout would cost one.

@@ -78,7 +78,7 @@ pub fn guarded_app(routes: Router, limits: Limits, guard: Guard) -> Router {
         .layer(middleware::from_fn_with_state(limits, context::handle))
 }
 
-/// After a malformed request nobody knows where the next one starts: so there is none on this connection.
+/// After a malformed request it is unknown where the next one starts: so there is none on this connection.
 async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard(&request) {
         Ok(()) => next.run(request).await,

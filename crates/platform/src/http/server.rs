@@ -1,9 +1,14 @@
 //! The accept loop: HTTP/1.1 with a bound on every wait and every buffer.
 //!
-//! axum's own loop has no header timeout and drains for ever (half a head was seen to stay open for 40 s), so this
+//! axum's own loop has no header timeout and drains without a bound (half a head was seen to stay open for 40 s), so this
 //! one is ours. It never reads a body and knows no route.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{
@@ -28,13 +33,42 @@ pub(super) const MAX_HEAD: usize = 64 * 1_024;
 /// The pause after a failed accept: out of file descriptors, most likely, and trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Marks a request whose head had `content-length` beside `transfer-encoding`: hyper drops the former without a word,
+/// Marks a request whose head had `content-length` beside `transfer-encoding`: hyper drops the former silently,
 /// and a peer that believes the other one sees another request.
 #[derive(Debug, Clone, Copy)]
 pub struct TwoLengths;
 
+/// Why new connections are not accepted right now, if they are not; clones share it. A client whose connection is kept
+/// alive would not notice.
+#[derive(Debug, Clone, Default)]
+pub struct Accepting(Arc<Mutex<Option<String>>>);
+
+impl Accepting {
+    /// Whether connections are accepted; the error is a short reason.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn ready(&self) -> Result<(), String> {
+        self.obstacle().clone().map_or(Ok(()), Err)
+    }
+
+    fn set(&self, obstacle: Option<String>) {
+        *self.obstacle() = obstacle;
+    }
+
+    fn obstacle(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Serves `app` until `stop`, then lets open requests finish for `limits.drain`, then cuts them.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    stop: CancellationToken,
+    accepting: Accepting,
+) {
     let server = Server {
         app,
         limits,
@@ -43,8 +77,9 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
     };
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
-    while let Some((permit, (stream, peer))) =
-        stop.run_until_cancelled(next(&listener, &permits)).await
+    while let Some((permit, (stream, peer))) = stop
+        .run_until_cancelled(next(&listener, &permits, &accepting))
+        .await
     {
         server.connect(stream, peer, permit, &graceful);
     }
@@ -66,22 +101,28 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
 async fn next(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
+    accepting: &Accepting,
 ) -> (Option<OwnedSemaphorePermit>, (TcpStream, SocketAddr)) {
+    if permits.available_permits() == 0 {
+        accepting.set(Some("as many connections are open as may be".into()));
+    }
     // The semaphore is never closed; a permit is always had.
     let permit = Arc::clone(permits).acquire_owned().await.ok();
+    accepting.set(None);
     loop {
         match listener.accept().await {
             Ok(accepted) => return (permit, accepted),
-            Err(error) if is_the_clients(&error) => {}
+            Err(error) if is_client_error(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
+                accepting.set(Some(format!("cannot accept a connection: {error}")));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-fn is_the_clients(error: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset

@@ -1,6 +1,6 @@
 //! One client's connection: what was read of the current request, and a close that lets the answer arrive.
 //!
-//! hyper repairs a head that carries both `content-length` and `transfer-encoding`; whoever wants to refuse it has to
+//! hyper repairs a head that carries both `content-length` and `transfer-encoding`; to refuse it one has to
 //! look at the bytes ([`Tape`]). And a socket that is closed with unread bytes resets the connection, which can
 //! destroy an answer that the client has not read yet (a 413 in the middle of an upload): so after our last byte we
 //! go on reading, for a while, and throw away what comes.
@@ -84,7 +84,7 @@ impl Recording {
         if self.bytes.len() > Self::CARRIED {
             self.bytes.clear();
         }
-        // A connection that once had a long head does not hold its memory for ever.
+        // A connection that once had a long head does not keep its memory.
         self.bytes.shrink_to(Self::CARRIED);
     }
 }

@@ -7,4 +7,5 @@
 )]
 
 mod database;
+mod listener;
 mod runtime;

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testing::Answer;
 
-use crate::parts::{gateway, psql, service, until, until_all_ready};
+use crate::{
+    parts::{gateway, psql, service, until, until_all_ready},
+    report::Explain,
+};
 
 async fn pay(user_id: &str) -> Answer {
     let body = json!({ "user_id": user_id, "number_of_items": "99", "total_amount": "250" });
@@ -27,6 +30,7 @@ async fn recorded(answer: &Answer) -> bool {
 
 #[tokio::test]
 async fn movies_are_added_listed_and_in_the_table() {
+    let _explain = Explain;
     let gateway = gateway();
     gateway.delete("/api/movies/").await.json(200);
     let body = json!({ "title": "A new movie", "description": "Very short description" });
@@ -59,6 +63,7 @@ async fn movies_are_added_listed_and_in_the_table() {
 
 #[tokio::test]
 async fn payments_survive_a_stopped_billing_and_each_is_one_row() {
+    let _explain = Explain;
     psql(
         "billing",
         "DELETE FROM orders WHERE user_id IN ('20', '22')",
@@ -109,6 +114,7 @@ async fn payments_survive_a_stopped_billing_and_each_is_one_row() {
 
 #[tokio::test]
 async fn the_documentation_is_complete_while_the_services_behind_are_down() {
+    let _explain = Explain;
     let gateway = gateway();
     for name in ["inventory-app", "billing-app"] {
         service("stop", name).await;

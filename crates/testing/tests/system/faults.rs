@@ -8,10 +8,12 @@ use testing::Busy;
 use crate::{
     ledger::Load,
     parts::{service, signal, until_all_ready},
+    report::Explain,
 };
 
 #[tokio::test]
 async fn a_broker_restart_under_load_loses_nothing() {
+    let _explain = Explain;
     let load = Load::start();
     load.phase("before").await;
     service("restart", "rabbitmq").await;
@@ -22,11 +24,13 @@ async fn a_broker_restart_under_load_loses_nothing() {
 
 #[tokio::test]
 async fn a_killed_broker_under_load_loses_nothing() {
+    let _explain = Explain;
     kill_the_broker().await;
 }
 
 #[tokio::test]
 async fn a_killed_broker_under_load_on_busy_cpus_loses_nothing() {
+    let _explain = Explain;
     let _busy = Busy::start();
     kill_the_broker().await;
 }
@@ -43,6 +47,7 @@ async fn kill_the_broker() {
 
 #[tokio::test]
 async fn a_database_restart_under_load_loses_nothing() {
+    let _explain = Explain;
     let load = Load::start();
     load.phase("before").await;
     service("stop", "postgres").await;
@@ -56,11 +61,13 @@ async fn a_database_restart_under_load_loses_nothing() {
 
 #[tokio::test]
 async fn a_billing_killed_while_the_database_is_killed_loses_nothing() {
+    let _explain = Explain;
     kill_the_billing_without_a_database().await;
 }
 
 #[tokio::test]
 async fn a_billing_killed_while_the_database_is_killed_on_busy_cpus_loses_nothing() {
+    let _explain = Explain;
     let _busy = Busy::start();
     kill_the_billing_without_a_database().await;
 }
@@ -82,11 +89,13 @@ async fn kill_the_billing_without_a_database() {
 
 #[tokio::test]
 async fn a_frozen_billing_and_then_a_killed_broker_lose_nothing() {
+    let _explain = Explain;
     freeze_the_billing_and_kill_the_broker().await;
 }
 
 #[tokio::test]
 async fn a_frozen_billing_and_then_a_killed_broker_on_busy_cpus_lose_nothing() {
+    let _explain = Explain;
     let _busy = Busy::start();
     freeze_the_billing_and_kill_the_broker().await;
 }
@@ -106,6 +115,7 @@ async fn freeze_the_billing_and_kill_the_broker() {
 
 #[tokio::test]
 async fn a_killed_gateway_under_load_loses_nothing_that_it_promised() {
+    let _explain = Explain;
     let load = Load::start();
     load.phase("before").await;
     service("kill", "api-gateway").await;

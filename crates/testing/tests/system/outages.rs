@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testing::Answer;
 
-use crate::parts::{billing, gateway, service, signal, until, until_all_ready};
+use crate::{
+    parts::{billing, gateway, service, signal, until, until_all_ready},
+    report::Explain,
+};
 
 const ABSENT: &[u16] = &[502, 503];
 
@@ -24,6 +27,7 @@ async fn fails_within(limit: Duration, statuses: &[u16], request: impl Future<Ou
 
 #[tokio::test]
 async fn without_the_inventory_movies_fail_fast_and_payments_go_on() {
+    let _explain = Explain;
     let gateway = gateway();
     service("kill", "inventory-app").await;
     fails_within(Duration::from_secs(1), ABSENT, gateway.get("/api/movies")).await;
@@ -35,6 +39,7 @@ async fn without_the_inventory_movies_fail_fast_and_payments_go_on() {
 
 #[tokio::test]
 async fn without_the_broker_payments_fail_in_time_and_are_taken_soon_after_its_return() {
+    let _explain = Explain;
     let gateway = gateway();
     service("kill", "rabbitmq").await;
     let limit = Duration::from_millis(2_200);
@@ -55,6 +60,7 @@ async fn without_the_broker_payments_fail_in_time_and_are_taken_soon_after_its_r
 
 #[tokio::test]
 async fn without_the_database_reads_fail_in_time_and_come_back_by_themselves() {
+    let _explain = Explain;
     let gateway = gateway();
     service("kill", "postgres").await;
     for path in ["/api/movies", "/api/billing"] {
@@ -76,6 +82,7 @@ async fn without_the_database_reads_fail_in_time_and_come_back_by_themselves() {
 /// A frozen server is worse than a dead one: it accepts and says nothing, and its own timers stand still.
 #[tokio::test]
 async fn a_frozen_database_is_a_503_in_time_and_forgotten_when_it_thaws() {
+    let _explain = Explain;
     let gateway = gateway();
     gateway.get("/api/movies").await.json(200);
     signal("-STOP", "postgres");
@@ -95,6 +102,7 @@ async fn a_frozen_database_is_a_503_in_time_and_forgotten_when_it_thaws() {
 /// Its connections stay open; only the missing answer to a look tells.
 #[tokio::test]
 async fn a_frozen_broker_is_down_within_five_seconds_everywhere() {
+    let _explain = Explain;
     until_all_ready().await;
     signal("-STOP", "rabbitmq");
     let begin = Instant::now();

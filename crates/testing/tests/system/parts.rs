@@ -8,8 +8,6 @@ use std::{
 
 use testing::Client;
 
-use crate::report::report;
-
 /// The longest that anything here may take; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -64,9 +62,7 @@ pub(crate) async fn psql(database: &str, sql: &str) -> String {
 pub(crate) async fn until(condition: impl AsyncFn() -> bool, what: &str) -> Duration {
     let begin = Instant::now();
     while !condition().await {
-        if begin.elapsed() > PATIENCE {
-            panic!("waited in vain until {what}\n{}", report().await);
-        }
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     begin.elapsed()

@@ -1,16 +1,33 @@
 //! What the system says of itself when a test of it fails, so that a failure explains itself.
 
-use std::{fmt::Write, fs};
+use std::{fmt::Write, fs, thread, time::Duration};
 
 use reqwest::Client;
+use tokio::runtime::Builder;
 
 use crate::parts::{data, setting};
 
 /// The last lines of each log that are worth reading.
 const LINES: usize = 25;
 
+/// Held by a test of the system: prints the report when the test panics.
+pub(crate) struct Explain;
+
+impl Drop for Explain {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // On a thread with a runtime of its own: the test's may be gone.
+            let report = thread::spawn(|| {
+                let runtime = Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(report())
+            });
+            println!("{}", report.join().unwrap_or_default());
+        }
+    }
+}
+
 /// Health of each service, what waits in the queue, and the end of each log.
-pub(crate) async fn report() -> String {
+async fn report() -> String {
     let mut report = String::new();
     for service in ["API_GATEWAY", "INVENTORY_APP", "BILLING_APP"] {
         let (host, port) = (format!("{service}_HOST"), format!("{service}_PORT"));
@@ -72,7 +89,7 @@ fn counts(queue: &str) -> String {
 async fn ask(url: &str) -> String {
     let client = Client::builder()
         .no_proxy()
-        .timeout(std::time::Duration::from_secs(5))
+        .timeout(Duration::from_secs(5))
         .build()
         .unwrap();
     match client.get(url).send().await {

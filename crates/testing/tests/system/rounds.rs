@@ -10,6 +10,7 @@ use testing::Busy;
 use crate::{
     ledger::Load,
     parts::{billing, service, signal, until, until_all_ready},
+    report::Explain,
 };
 
 /// How often, when nothing else is said.
@@ -17,6 +18,7 @@ const ROUNDS: u32 = 2;
 
 #[tokio::test]
 async fn recording_goes_on_after_every_kill_of_the_broker() {
+    let _explain = Explain;
     let rounds = std::env::var("SYSTEM_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let _busy = Busy::start();
     let load = Load::start();
