@@ -101,6 +101,13 @@ impl Incoming {
         }
     }
 
+    /// The same message with this time of sending.
+    #[cfg(test)]
+    pub(crate) fn with_sent_at(self, at: OffsetDateTime) -> Self {
+        let timestamp = u64::try_from(at.unix_timestamp()).ok();
+        Self { timestamp, ..self }
+    }
+
     /// The id, when it is a uuid.
     #[must_use]
     pub fn id(&self) -> Option<Uuid> {

@@ -1,6 +1,6 @@
 //! A look at the queues from outside of what publishes and consumes: over a connection of its own.
 //!
-//! Promises: every [`INTERVAL`] each queue is asked how many messages are ready, so that a broker that accepts and
+//! Promises: every two seconds each queue is asked how many messages are ready, so that a broker that accepts and
 //! says nothing (a frozen process) is down within 5 s; the answers feed the metric of the queue's depth and the
 //! watchdog of the consumer. It asks by declaring, so a queue that was deleted is there again. It takes no message.
 //!

@@ -162,3 +162,93 @@ impl Progress {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(redelivered: bool) -> Incoming {
+        Incoming {
+            redelivered,
+            ..Incoming::new(None, "x")
+        }
+    }
+
+    fn delivered(progress: &Progress, count: usize) -> Vec<Incoming> {
+        let batch = vec![message(false); count];
+        batch
+            .iter()
+            .for_each(|message| progress.record_delivery(message));
+        batch
+    }
+
+    #[test]
+    fn what_waits_is_in_the_queue_and_delivered() {
+        let progress = Progress::new();
+        assert_eq!(progress.waiting(None), None);
+        assert_eq!(progress.waiting(Some(0)), Some(0));
+        let batch = delivered(&progress, 3);
+        assert_eq!(progress.waiting(Some(4)), Some(7));
+        assert_eq!(progress.waiting(None), Some(3), "these are known");
+        progress.record_settled(&batch[..2]);
+        assert_eq!(progress.waiting(Some(0)), Some(1));
+    }
+
+    #[test]
+    fn what_goes_back_still_waits_until_the_queue_is_asked() {
+        let progress = Progress::new();
+        delivered(&progress, 3);
+        let before = progress.returned_at();
+        progress.forget_deliveries();
+        assert!(progress.returned_at() > before);
+        assert_eq!(progress.waiting(None), Some(3));
+        delivered(&progress, 2);
+        assert_eq!(
+            progress.waiting(None),
+            Some(3),
+            "two of the three have come again"
+        );
+        assert_eq!(progress.waiting(Some(1)), Some(3));
+        progress.record_idle();
+        progress.record_settled(&delivered(&progress, 0));
+        assert_eq!(progress.waiting(None), Some(2));
+    }
+
+    #[test]
+    fn to_settle_only_what_was_redelivered_is_activity_and_no_progress() {
+        let progress = Progress::new();
+        let (activity, settled) = (progress.activity(), progress.settled_batches());
+        progress.record_settled(&[message(true), message(true)]);
+        assert_ne!(progress.activity(), activity);
+        assert_eq!(progress.settled_batches(), settled);
+        progress.record_settled(&[message(true), message(false)]);
+        assert_eq!(progress.settled_batches(), settled + 1);
+    }
+
+    #[test]
+    fn the_oldest_is_the_first_that_is_not_settled() {
+        let progress = Progress::new();
+        let begin = OffsetDateTime::now_utc();
+        let batch = delivered(&progress, 2);
+        assert!(progress.oldest() >= Some(begin));
+        progress.record_settled(&batch);
+        assert_eq!(progress.oldest(), None);
+    }
+
+    #[test]
+    fn a_time_of_sending_that_cannot_be_true_is_not_believed() {
+        let progress = Progress::new();
+        let now = OffsetDateTime::now_utc();
+        let hour_ago = now - Duration::from_secs(3_600);
+        for (sent, believed) in [
+            (OffsetDateTime::UNIX_EPOCH, false),
+            (now + Duration::from_secs(3_600), false),
+            (hour_ago, true),
+        ] {
+            progress.record_delivery(&message(false).with_sent_at(sent));
+            let taken = progress.oldest().is_some_and(|oldest| oldest <= hour_ago);
+            assert_eq!(taken, believed, "{sent}");
+            progress.forget_deliveries();
+        }
+    }
+}
