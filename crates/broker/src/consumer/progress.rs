@@ -168,10 +168,9 @@ mod tests {
     use super::*;
 
     fn message(redelivered: bool) -> Incoming {
-        Incoming {
-            redelivered,
-            ..Incoming::new(None, "x")
-        }
+        let mut message = Incoming::new(None, "x");
+        message.redelivered = redelivered;
+        message
     }
 
     fn delivered(progress: &Progress, count: usize) -> Vec<Incoming> {
