@@ -19,6 +19,7 @@ INCLUDE = re.compile(r'include(?:_str|_bytes)?!\(\s*"([^"]+)"\s*\)')
 ANY_INCLUDE = re.compile(r"include(?:_str|_bytes)?!\(")
 FOLDER = re.compile(r'#\[folder\s*=\s*"([^"]+)"\]|embed_migrations!\(\s*(?:"([^"]+)")?\s*\)')
 TEMPLATE = re.compile(r'#\[template\([^)]*path\s*=\s*"([^"]+)"')
+PATH = re.compile(r'#\[path\s*=\s*"([^"]+)"\](?:\s*#\[[^\]]*\])*\s*mod \w+;')
 MODULE = re.compile(r"^\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);", re.MULTILINE)
 
 
@@ -34,6 +35,9 @@ def read_by(source, crate):
         yield [crate / (folders[0] or folders[1] or "migrations")]
     for name in TEMPLATE.findall(code):
         yield [crate / "templates" / name]
+    for name in PATH.findall(code):
+        yield [source.parent / name]
+    code = PATH.sub("", code)
     is_root = source.name in ("mod.rs", "lib.rs", "main.rs")
     folder = source.parent if is_root else source.parent / source.stem
     for name in MODULE.findall(code):
