@@ -6,12 +6,13 @@
 
 log_file() { printf '%s' "$DATA/log/$1.log"; }
 
-# Prints the start time of a live PID in clock ticks since boot; fails for none and for a zombie.
+# Prints the start time of a live PID in clock ticks since boot; fails for none and for a zombie. A zombie with threads
+# is alive: after a SIGKILL on busy CPUs the first thread ends before the others, which hold the ports until they end.
 birth() {
     local stat fields
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
     read -ra fields <<<"${stat##*) }" # the name in parentheses may hold spaces
-    [[ ${fields[0]} != [ZX] ]] || return 1
+    [[ ${fields[0]} != [ZX] || ${fields[17]} -gt 1 ]] || return 1
     printf '%s' "${fields[19]}"
 }
 

@@ -40,6 +40,17 @@ expect_equal "a killed process is gone" gone "$(is_alive "$pid")"
 pause 0.3
 expect_equal "what was killed stays down" stopped "$(state api-gateway)"
 
+# The first thread of this program ends at once, the other lives on: what the end of a program with threads looks like.
+launch api-gateway python3 -c '
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=[300]).start()
+ctypes.CDLL(None).pthread_exit(None)'
+pid=$(<"$DATA/run/api-gateway.pid")
+until grep -q "^State:.Z" "/proc/$pid/status"; do pause 0.05; done
+expect_equal "a process whose threads still live is not gone" runs "$(state api-gateway)"
+part_kill api-gateway >/dev/null
+expect_equal "it is gone when they are" gone "$(is_alive "$pid")"
+
 mkdir "$SCRATCH/full" && touch "$SCRATCH/full/thesis.txt"
 expect_failure "a stranger's folder is not written in" "not ours" env CRUD_MASTER_DATA="$SCRATCH/full" "$ROOT/scripts/up" --detach
 expect_failure "a stranger's folder is not deleted" "not deleted" env CRUD_MASTER_DATA="$SCRATCH/full" "$ROOT/scripts/down" --wipe
