@@ -5,14 +5,32 @@
 //! queue of its own. Each message has one JSON example, which the tests of both sides decode.
 //! This crate imports nothing of ours, opens no connection and knows no database.
 //!
-//! # Conversations
+//! # Layout
 //!
-//! - [`payments`]: `billing_queue`, from the gateway (which accepts a payment) to the billing (which records it).
+//! - [`topology`]: every queue and exchange, who writes, who reads.
+//! - [`payments`]: what a payment says.
 
 pub mod payments;
+pub mod topology;
 
-/// A message and the one queue that carries it.
-pub trait Message {
-    /// The name of the durable queue; what its consumer refuses waits in `<QUEUE>.dead`.
-    const QUEUE: &'static str;
+use std::fmt;
+
+pub use topology::Route;
+
+/// A message: where it goes, and its words.
+pub trait Message: Sized {
+    /// Where it is sent.
+    const ROUTE: Route;
+
+    /// Why a body is no such message.
+    type Rejection: fmt::Display;
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// When it is no such message; it will never be one.
+    fn parse(body: &[u8]) -> Result<Self, Self::Rejection>;
+
+    /// Writes the body that [`Self::parse`] reads.
+    fn encode(&self) -> Vec<u8>;
 }

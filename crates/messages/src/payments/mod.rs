@@ -1,7 +1,7 @@
 //! A payment, from the gateway's door to the billing's table.
 //!
 //! The queue carries the posted JSON byte for byte, unknown fields included; both ends read it with
-//! [`Payment::parse`], so that what passed the door is never refused at the table for its form.
+//! [`Message::parse`], so that what passed the door is never refused at the table for its form.
 //! Values may be strings or numbers. A number is taken from its own text and never becomes a float; a sign,
 //! an exponent or a leading zero is refused rather than interpreted.
 
@@ -15,10 +15,10 @@ use rust_decimal::Decimal;
 pub use parse::{FieldError, Rejection};
 pub use posted::PostedPayment;
 
-use crate::Message;
+use crate::{Message, Route};
 
-/// Where a payment waits that the billing could not record, with the reason in its headers.
-pub const DEAD_LETTER_QUEUE: &str = "billing_queue.dead";
+/// The queue of payments.
+pub const QUEUE: &str = "billing_queue";
 
 /// One message as it lies on the queue: the contract between the two sides.
 pub const EXAMPLE: &str = r#"{"user_id":"3","number_of_items":"5","total_amount":"180"}"#;
@@ -38,7 +38,26 @@ pub struct Payment {
 }
 
 impl Message for Payment {
-    const QUEUE: &'static str = "billing_queue";
+    const ROUTE: Route = Route::Queue(QUEUE);
+
+    type Rejection = Rejection;
+
+    /// Reads a posted body.
+    ///
+    /// # Errors
+    /// [`Rejection::Malformed`] when it is no JSON text or an ambiguous one, else [`Rejection::Invalid`] with every wrong field.
+    fn parse(body: &[u8]) -> Result<Self, Rejection> {
+        parse::payment(body)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let body = serde_json::json!({
+            "user_id": self.user_id,
+            "number_of_items": self.number_of_items.to_string(),
+            "total_amount": self.total_amount.to_string(),
+        });
+        body.to_string().into_bytes()
+    }
 }
 
 impl Payment {

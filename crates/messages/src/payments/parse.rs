@@ -41,26 +41,21 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
-impl Payment {
-    /// Reads a posted body.
-    ///
-    /// # Errors
-    /// [`Rejection::Malformed`] when it is no JSON text or an ambiguous one, else [`Rejection::Invalid`] with every wrong field.
-    pub fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        let posted = wire(body)?;
-        let user_id = field("/user_id", posted.user_id, user_id)?;
-        let number_of_items = field("/number_of_items", posted.number_of_items, number_of_items)?;
-        let total_amount = field("/total_amount", posted.total_amount, total_amount)?;
-        match (user_id, number_of_items, total_amount) {
-            (Ok(user_id), Ok(number_of_items), Ok(total_amount)) => Ok(Self {
-                user_id,
-                number_of_items,
-                total_amount,
-            }),
-            (a, b, c) => Err(Rejection::Invalid(
-                [a.err(), b.err(), c.err()].into_iter().flatten().collect(),
-            )),
-        }
+/// Reads a posted body.
+pub(super) fn payment(body: &[u8]) -> Result<Payment, Rejection> {
+    let posted = wire(body)?;
+    let user_id = field("/user_id", posted.user_id, user_id)?;
+    let number_of_items = field("/number_of_items", posted.number_of_items, number_of_items)?;
+    let total_amount = field("/total_amount", posted.total_amount, total_amount)?;
+    match (user_id, number_of_items, total_amount) {
+        (Ok(user_id), Ok(number_of_items), Ok(total_amount)) => Ok(Payment {
+            user_id,
+            number_of_items,
+            total_amount,
+        }),
+        (a, b, c) => Err(Rejection::Invalid(
+            [a.err(), b.err(), c.err()].into_iter().flatten().collect(),
+        )),
     }
 }
 
