@@ -1,18 +1,26 @@
-//! One connection: to whom, with which limits of the server's own, and why it failed.
+//! One connection: with which limits of the server's own, and why it failed.
 //!
 //! The password is handed to the driver as it is: no URL is made of it, and no error shows it.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use diesel::{ConnectionError, ConnectionResult};
+use diesel::ConnectionError;
 use diesel_async::AsyncPgConnection;
-use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::{Config, NoTls, config::SslMode, error::SqlState};
+use secrecy::ExposeSecret;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_postgres::{
+    CancelToken, Client, Config, NoTls, config::SslMode, error::SqlState as Code, tls::NoTlsStream,
+};
 
-use crate::error::chain;
+use super::{
+    Connection, Settings,
+    sqlstate::{Followed, LastError},
+};
 
-/// How long opening a connection may take, from the first packet to a session that can be used.
-const LIMIT: Duration = Duration::from_secs(1);
+/// How long opening a connection may take, from the first packet to a session that can be used. It is longer than a caller
+/// waits: on a busy machine the callers after it have the connection.
+pub(super) const LIMIT: Duration = Duration::from_secs(3);
 
 /// The server's own limits stand behind ours: a query that we gave up must end there, too.
 const SESSION: &str = "-c statement_timeout=5000 -c lock_timeout=2000 \
@@ -25,22 +33,8 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long what was sent may stay without the other kernel's answer.
 const UNANSWERED_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where a database is. `Debug` shows no password.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// What the variables of these settings begin with, for messages: `MOVIES_DB`.
-    pub variables: &'static str,
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Name of the database.
-    pub name: String,
-    /// Role.
-    pub user: String,
-    /// The role's password.
-    pub password: SecretString,
-}
+/// A session of the driver: its client, and the connection that moves the bytes when it is polled.
+pub(super) type Driver = (Client, tokio_postgres::Connection<TcpStream, NoTlsStream>);
 
 /// A connection could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +42,10 @@ pub enum ConnectError {
     /// The server answered that these settings are wrong; waiting does not help.
     #[error("the database refuses {0}")]
     Refused(String, #[source] tokio_postgres::Error),
-    /// The server is not there, or not ready.
+    /// The server cannot be reached.
+    #[error("no connection to the database")]
+    Unreachable(#[source] io::Error),
+    /// The server is not ready.
     #[error("no connection to the database")]
     Absent(#[source] tokio_postgres::Error),
     /// Something accepts connections and says nothing.
@@ -57,84 +54,109 @@ pub enum ConnectError {
     /// The server is there, and the session could not be set up.
     #[error("no session in the database")]
     Session(#[source] ConnectionError),
+    /// It has ended while it was in the pool.
+    #[error("the connection has ended")]
+    Ended,
+}
+
+impl ConnectError {
+    /// Whether the database may be there later, with the same settings.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Absent(_) | Self::Unreachable(_) | Self::Silent(_)
+        )
+    }
 }
 
 impl Settings {
     fn config(&self) -> Config {
         let mut config = Config::new();
         config
-            .host(&self.host)
-            .port(self.port)
             .dbname(&self.name)
             .user(&self.user)
             .password(self.password.expose_secret())
             .options(SESSION)
-            .keepalives_idle(KEEPALIVE)
-            .keepalives_interval(KEEPALIVE)
-            .tcp_user_timeout(UNANSWERED_LIMIT)
             .ssl_mode(SslMode::Disable);
         config
     }
 
     /// Opens a connection.
-    pub(super) async fn connect(&self) -> Result<AsyncPgConnection, ConnectError> {
-        let opened = tokio::time::timeout(LIMIT, self.open()).await;
+    pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
+        let opened = timeout(LIMIT, self.open()).await;
         opened.unwrap_or(Err(ConnectError::Silent(LIMIT)))
     }
 
-    async fn open(&self) -> Result<AsyncPgConnection, ConnectError> {
-        let connected = self.config().connect(NoTls).await;
+    async fn open(&self) -> Result<Connection, ConnectError> {
+        let (stream, last_error) = (self.dial().await?, LastError::default());
+        let followed = Followed::new(stream, last_error.clone());
+        let connected = self.config().connect_raw(followed, NoTls).await;
         let (client, connection) = connected.map_err(|error| self.explain(error))?;
-        AsyncPgConnection::try_from_client_and_connection(client, connection)
-            .await
-            .map_err(ConnectError::Session)
+        // It ends with its client, which the session owns.
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to the database has ended");
+            }
+        });
+        let session = AsyncPgConnection::try_from(client).await;
+        let session = session.map_err(ConnectError::Session)?;
+        Ok(Connection::new(session, last_error, driver))
     }
 
-    /// [`Self::connect`] as the pool wants it.
-    pub(super) async fn establish(self) -> ConnectionResult<AsyncPgConnection> {
-        let connected = self.connect().await;
-        connected.map_err(|error| ConnectionError::BadConnection(chain(&error)))
+    /// A session of the driver alone, for what is no query; the caller bounds it in time.
+    pub(super) async fn connect_driver(&self) -> Result<Driver, ConnectError> {
+        let stream = self.dial().await?;
+        let connected = self.config().connect_raw(stream, NoTls).await;
+        connected.map_err(|error| self.explain(error))
+    }
+
+    /// Asks the server to stop what it does for a session; bounded, and without an answer.
+    pub(super) async fn cancel(&self, token: &CancelToken) {
+        let cancelling = async {
+            let stream = self.dial().await.ok()?;
+            token.cancel_query_raw(stream, NoTls).await.ok()
+        };
+        if !matches!(timeout(LIMIT, cancelling).await, Ok(Some(()))) {
+            tracing::debug!("the database could not be asked to stop a query");
+        }
+    }
+
+    async fn dial(&self) -> Result<TcpStream, ConnectError> {
+        let connected = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let stream = connected.map_err(ConnectError::Unreachable)?;
+        let socket = SockRef::from(&stream);
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE);
+        socket
+            .set_tcp_nodelay(true)
+            .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+            .and_then(|()| socket.set_tcp_user_timeout(Some(UNANSWERED_LIMIT)))
+            .map_err(ConnectError::Unreachable)?;
+        Ok(stream)
     }
 
     fn explain(&self, error: tokio_postgres::Error) -> ConnectError {
         let variables = self.variables;
         match error.code() {
-            Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            Some(&Code::INVALID_PASSWORD | &Code::INVALID_AUTHORIZATION_SPECIFICATION) => {
                 let role = &self.user;
                 let what =
                     format!("the role {role}: check {variables}_USER and {variables}_PASSWORD");
                 ConnectError::Refused(what, error)
             }
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Some(&Code::INSUFFICIENT_PRIVILEGE) => {
                 let what = format!(
                     "the role {}: it may not connect to {}",
                     self.user, self.name
                 );
                 ConnectError::Refused(what, error)
             }
-            Some(&SqlState::INVALID_CATALOG_NAME) => ConnectError::Refused(
+            Some(&Code::INVALID_CATALOG_NAME) => ConnectError::Refused(
                 format!("the name {}: check {variables}_NAME", self.name),
                 error,
             ),
             _ => ConnectError::Absent(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_never_prints() {
-        let settings = Settings {
-            variables: "X_DB",
-            host: "db".into(),
-            port: 1,
-            name: "x".into(),
-            user: "u".into(),
-            password: "s3cret".into(),
-        };
-        assert!(!format!("{settings:?}").contains("s3cret"));
     }
 }

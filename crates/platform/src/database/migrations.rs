@@ -6,7 +6,7 @@ use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnecti
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use tokio::time::Instant;
 
-use super::{ConnectError, DatabaseError, Settings};
+use super::{DatabaseError, Settings};
 use crate::error::chain;
 
 /// How long migrations may wait for the lock, and run.
@@ -33,11 +33,10 @@ pub async fn migrate(
 }
 
 async fn apply(settings: &Settings, migrations: EmbeddedMigrations) -> Result<(), DatabaseError> {
-    let mut connection = settings.connect().await.map_err(DatabaseError::Connect)?;
-    connection
-        .batch_execute(LOCK)
-        .await
-        .map_err(DatabaseError::Query)?;
+    let connected = settings.connect().await.map_err(DatabaseError::Connect)?;
+    let mut connection = connected.into_inner();
+    let locked = connection.batch_execute(LOCK).await;
+    locked.map_err(|source| DatabaseError::Query { source, code: None })?;
     let applied = tokio::task::spawn_blocking(move || run_pending(connection, migrations)).await;
     let applied = applied
         .map_err(|error| DatabaseError::Migration(Box::new(error)))?
@@ -61,22 +60,20 @@ fn run_pending(
     Ok(harness.run_pending_migrations(migrations)?.len())
 }
 
-/// [`migrate`], tried again while the database is not there yet, for as long as `patience`.
+/// [`migrate`], tried again while the database is not there yet, for as long as `limit`.
 ///
 /// # Errors
-/// The last [`DatabaseError`] once patience has run out; at once when the settings or a migration are wrong.
+/// The last [`DatabaseError`] once `limit` is over; at once when the settings or a migration are wrong.
 pub async fn migrate_when_ready(
     settings: &Settings,
     migrations: fn() -> EmbeddedMigrations,
-    patience: Duration,
+    limit: Duration,
 ) -> Result<(), DatabaseError> {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + limit;
     let mut told = String::new();
     loop {
         match migrate(settings, migrations()).await {
-            Err(DatabaseError::Connect(
-                error @ (ConnectError::Absent(_) | ConnectError::Silent(_)),
-            )) if Instant::now() < deadline => {
+            Err(DatabaseError::Connect(error)) if error.may_pass() && Instant::now() < deadline => {
                 let error = chain(&error);
                 if error != told {
                     tracing::warn!(database = settings.name, error, "waiting for the database");

@@ -1,29 +1,44 @@
-//! PostgreSQL: a pool, queries that are bounded in time, migrations under a lock.
+//! PostgreSQL: a pool, queries that are bounded in time, transactions, migrations under a lock.
 //!
-//! Every query waits at most [`QUERY_LIMIT`] in all, connection included, even for a server that is stopped and
-//! answers nothing. A connection that broke costs one 503 and is replaced. No query text
+//! Promises: every query waits at most [`QUERY_LIMIT`] in all, connection included, even for a server that is stopped
+//! and answers nothing. However a query is left (late, or dropped with a client that has hung up), it is cancelled at
+//! the server and its connection is not used again. A transaction is committed or rolled back as a whole. No query text
 //! is made from input; no error text of the database reaches a client.
+//!
+//! # Layout
+//!
+//! - [`Connection`]: what queries run on.
+//! - `error`: why a query failed, and whether trying again may help; `sqlstate`: what the server called it.
+//! - `pool`: the pool's way to connections; `connect`: one connection; `settings`: where the database is.
+//! - `listener`: notifications of the server.
+//! - `migrations`: the schema's history.
 
 mod connect;
+mod connection;
+mod error;
+mod listener;
 mod migrations;
+mod pool;
+mod settings;
+mod sqlstate;
 
-use std::{error::Error, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use diesel::{QueryResult, result::DatabaseErrorKind};
-use diesel_async::{
-    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager,
-    pooled_connection::{
-        AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod, bb8,
-    },
-};
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_postgres::NoTls;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 
-use crate::problem::Problem;
+use pool::{LastFailure, Manager};
 
-pub use connect::{ConnectError, Settings};
+pub use connect::ConnectError;
+pub use connection::Connection;
+pub use error::{DatabaseError, on_violation};
+pub use listener::Listener;
 pub use migrations::{migrate, migrate_when_ready};
+pub use settings::{Settings, default_pool};
+pub use sqlstate::SqlState;
 
 /// The longest that a query may take, from asking for a connection to its last row.
 pub const QUERY_LIMIT: Duration = Duration::from_millis(1_500);
@@ -31,85 +46,126 @@ pub const QUERY_LIMIT: Duration = Duration::from_millis(1_500);
 /// How long a connection may be waited for; shorter than [`QUERY_LIMIT`].
 const CONNECTION_LIMIT: Duration = Duration::from_secs(1);
 
-/// A query was not answered, or the database said no.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// No connection could be had in time.
-    #[error("no database connection")]
-    Unavailable(#[source] bb8::RunError),
-    /// No answer within the limit.
-    #[error("no answer from the database within {0:?}")]
-    Late(Duration),
-    /// The database answered with an error.
-    #[error("the database refused a query")]
-    Query(#[source] diesel::result::Error),
-    /// The database cannot be reached to migrate it.
-    #[error(transparent)]
-    Connect(ConnectError),
-    /// A migration failed.
-    #[error("the database could not be migrated")]
-    Migration(#[source] Box<dyn Error + Send + Sync>),
-}
-
 /// A handle to the pool; clones share it.
 #[derive(Clone)]
 pub struct Database {
-    pool: bb8::Pool<AsyncPgConnection>,
+    pool: bb8::Pool<Manager>,
+    settings: Arc<Settings>,
+    last_failure: LastFailure,
+}
+
+/// What is done with a connection: an async closure whose future may move between threads.
+///
+/// It is a trait of its own because a bound on the future of an async closure cannot be written yet
+/// (rust-lang/rust#109417); the bound `AsyncFnOnce` beside it tells the compiler what the closure takes.
+pub trait Work<C, T>: AsyncFnOnce(C) -> T + FnOnce(C) -> <Self as Work<C, T>>::Future {
+    /// What the closure returns.
+    type Future: Future<Output = T>;
+}
+
+impl<F, C, Fut, T> Work<C, T> for F
+where
+    F: AsyncFnOnce(C) -> T + FnOnce(C) -> Fut,
+    Fut: Future<Output = T>,
+{
+    type Future = Fut;
 }
 
 impl Database {
-    /// A pool of at most `size` connections, opened when they are needed.
+    /// A pool; its connections are opened when they are needed.
     #[must_use]
-    pub fn new(settings: &Settings, size: u32) -> Self {
-        let mut config = ManagerConfig::<AsyncPgConnection>::default();
-        config.recycling_method = RecyclingMethod::CustomFunction(Box::new(still_open));
-        let settings = settings.clone();
-        config.custom_setup = Box::new(move |_| settings.clone().establish().boxed());
-        // Our own setup has the settings: the URL is for the default one.
-        let manager = AsyncDieselConnectionManager::new_with_config("", config);
+    pub fn new(settings: &Settings) -> Self {
+        let last_failure = LastFailure::default();
+        let manager = Manager::new(settings.clone(), last_failure.clone());
         let builder = bb8::Pool::builder()
-            .max_size(size)
+            .max_size(settings.pool)
             .connection_timeout(CONNECTION_LIMIT);
         Self {
             pool: builder.build_unchecked(manager),
+            settings: Arc::new(settings.clone()),
+            last_failure,
         }
     }
 
-    /// Runs one query, or one transaction, within [`QUERY_LIMIT`].
+    /// Runs queries on one connection, each committed by itself, within [`QUERY_LIMIT`] for all of them.
     ///
     /// # Errors
-    /// [`DatabaseError`]; what the database refused is in [`DatabaseError::Query`].
-    pub async fn run<T: Send>(
-        &self,
-        query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
-    ) -> Result<T, DatabaseError> {
-        self.run_within(QUERY_LIMIT, query).await
+    /// [`DatabaseError`] as `E`, or what `work` gives.
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
+            + Send,
+        E: From<DatabaseError>,
+    {
+        self.run_within(QUERY_LIMIT, work).await
     }
 
-    /// [`Self::run`] for a query that has a reason to take longer.
+    /// [`Self::run`] for queries that have a reason to take longer.
     ///
     /// # Errors
-    /// [`DatabaseError`], as [`Self::run`].
-    pub async fn run_within<T: Send>(
-        &self,
-        limit: Duration,
-        query: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send,
-    ) -> Result<T, DatabaseError> {
+    /// As [`Self::run`].
+    pub async fn run_within<T, E, F>(&self, limit: Duration, work: F) -> Result<T, E>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
+            + Send,
+        E: From<DatabaseError>,
+    {
         let end = Instant::now() + limit;
-        let connection = self.pool.get().await.map_err(DatabaseError::Unavailable)?;
-        let mut lease = Lease {
-            connection,
-            answered: false,
+        let mut lease = self.lease().await?;
+        let answer = timeout_at(end, work(&mut lease.connection)).await;
+        lease.is_answered = answer.is_ok();
+        answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
+    }
+
+    /// Runs queries in one transaction, within [`QUERY_LIMIT`]: committed when `work` gives `Ok`, rolled back when it gives
+    /// an error or is dropped.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] as `E`, or what `work` gives. PostgreSQL commits nothing after a query has failed, so `Ok` after an
+    /// error that `work` has ignored is an error, too.
+    pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
+            + Send,
+        E: From<DatabaseError>,
+    {
+        self.transaction_within(QUERY_LIMIT, work).await
+    }
+
+    /// [`Self::transaction`] for queries that have a reason to take longer.
+    ///
+    /// # Errors
+    /// As [`Self::transaction`].
+    pub async fn transaction_within<T, E, F>(&self, limit: Duration, work: F) -> Result<T, E>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
+            + Send,
+        E: From<DatabaseError>,
+    {
+        let end = Instant::now() + limit;
+        let mut lease = self.lease().await?;
+        let connection = &mut lease.connection;
+        let transaction = async {
+            connection.begin().await?;
+            match work(connection).await {
+                Ok(done) => {
+                    connection.commit().await?;
+                    Ok(done)
+                }
+                Err(error) => {
+                    // When this fails the connection is broken, and the server rolls back at its end.
+                    let _ = connection.rollback().await;
+                    Err(error)
+                }
+            }
         };
-        let result = timeout_at(end, query(&mut lease.connection)).await;
-        lease.answered = result.is_ok();
-        let result = result.map_err(|_| DatabaseError::Late(limit))?;
-        let result = result.map_err(DatabaseError::Query);
-        if result.as_ref().is_err_and(DatabaseError::is_transient) {
-            // The session itself may be the reason: read-only since a failover, or with a plan that is out of date.
-            discard(&mut lease.connection);
-        }
-        result
+        let answer = timeout_at(end, transaction).await;
+        lease.is_answered = answer.is_ok();
+        answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
     /// Asks for one row.
@@ -117,9 +173,10 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] when there is no answer.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        self.run(|connection| diesel::sql_query("SELECT 1").execute(connection).boxed())
-            .await?;
-        Ok(())
+        let one = async |connection: &mut Connection| {
+            connection.execute(diesel::sql_query("SELECT 1")).await
+        };
+        self.run(one).await.map(drop)
     }
 
     /// [`Self::ping`] for `/health/ready`; the error is a short reason without addresses.
@@ -127,84 +184,52 @@ impl Database {
         let database = self.clone();
         move || {
             let database = database.clone();
-            async move { database.ping().await.map_err(|error| error.to_string()) }.boxed()
+            async move { database.ping().await.map_err(|error| error.summary()) }.boxed()
+        }
+    }
+
+    async fn lease(&self) -> Result<Lease<'_>, DatabaseError> {
+        let connection = self.pool.get().await.map_err(|error| match error {
+            bb8::RunError::User(error) => DatabaseError::Unavailable(error),
+            bb8::RunError::TimedOut => self.explain_timeout(),
+        })?;
+        Ok(Lease {
+            connection,
+            settings: Arc::clone(&self.settings),
+            is_answered: false,
+        })
+    }
+
+    /// Why there was no connection in time: none can be made, the server has not answered yet, or all are in use.
+    fn explain_timeout(&self) -> DatabaseError {
+        if let Some(failure) = self.last_failure.get() {
+            DatabaseError::Unavailable(failure)
+        } else if self.pool.state().connections == 0 {
+            DatabaseError::Unavailable(Arc::new(ConnectError::Silent(CONNECTION_LIMIT)))
+        } else {
+            DatabaseError::Busy(CONNECTION_LIMIT)
         }
     }
 }
 
-/// A connection while a query runs on it. However the query is left (late, or dropped with a client that has hung up),
-/// a connection without an answer is given up.
+/// A connection while work is done on it. Left without an answer it is given up: the next query would wait behind the one
+/// that still runs, or behind a server that fell silent.
 struct Lease<'a> {
-    connection: bb8::PooledConnection<'a, AsyncPgConnection>,
-    answered: bool,
+    connection: bb8::PooledConnection<'a, Manager>,
+    settings: Arc<Settings>,
+    is_answered: bool,
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if !self.answered {
-            give_up(&mut self.connection);
+        if self.is_answered && !self.connection.was_left() {
+            return;
+        }
+        self.connection.discard();
+        let (token, settings) = (self.connection.cancel_token(), Arc::clone(&self.settings));
+        // Bounded by itself; the caller has its answer already, or has gone. A runtime that is gone cuts the connection.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { settings.cancel(&token).await });
         }
     }
-}
-
-impl DatabaseError {
-    /// Whether the same query may succeed later: the database was absent, late or busy, and the query not wrong.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        use diesel::result::Error::{BrokenTransactionManager, DatabaseError as Refused};
-        match self {
-            Self::Unavailable(_) | Self::Late(_) | Self::Query(BrokenTransactionManager) => true,
-            Self::Query(Refused(kind, _)) => !matches!(
-                kind,
-                DatabaseErrorKind::UniqueViolation
-                    | DatabaseErrorKind::ForeignKeyViolation
-                    | DatabaseErrorKind::NotNullViolation
-                    | DatabaseErrorKind::CheckViolation
-                    | DatabaseErrorKind::RestrictViolation
-                    | DatabaseErrorKind::ExclusionViolation
-            ),
-            Self::Query(_) | Self::Connect(_) | Self::Migration(_) => false,
-        }
-    }
-}
-
-/// Absent, late or busy is a 503. What is left is our own mistake: a slice turns constraints into client errors.
-impl From<DatabaseError> for Problem {
-    fn from(error: DatabaseError) -> Self {
-        let problem = if error.is_transient() {
-            Problem::unavailable("the database does not answer; try again in a moment")
-        } else {
-            Problem::new(
-                axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-                "the request could not be carried out",
-            )
-        };
-        problem.because(error)
-    }
-}
-
-/// A connection whose query is late must not be used again: the next one would wait behind it, or behind a server
-/// that fell silent. The pool drops it, and the server is told to stop working on it.
-fn give_up(connection: &mut AsyncPgConnection) {
-    discard(connection);
-    let cancel = connection.cancel_token();
-    // It ends by itself; the caller has its answer already.
-    tokio::spawn(timeout(CONNECTION_LIMIT, async move {
-        cancel.cancel_query(NoTls).await
-    }));
-}
-
-/// The pool drops it instead of giving it to the next.
-fn discard(connection: &mut AsyncPgConnection) {
-    AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
-}
-
-/// A closed connection is found without a round trip: asking the server on every checkout would cost one.
-fn still_open(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<()>> {
-    let open = if connection.is_broken() {
-        Err(diesel::result::Error::BrokenTransactionManager)
-    } else {
-        Ok(())
-    };
-    std::future::ready(open).boxed()
 }

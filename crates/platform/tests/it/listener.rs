@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Router, routing::get};
 use platform::http::{
-    Limits, app,
+    Limits, Options, app,
     server::{Accepting, serve},
 };
 use tokio::{
@@ -23,7 +23,11 @@ async fn when_as_many_connections_are_open_as_may_be_it_is_not_ready() {
     };
     let (accepting, stop) = (Accepting::default(), CancellationToken::new());
     let _stop = stop.clone().drop_guard();
-    let app = app(Router::new().route("/", get(async || "")), limits);
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let app = app(Router::new().route("/", get(async || "")), options);
     tokio::spawn(serve(listener, app, limits, stop, accepting.clone()));
     let until = async |wanted: bool| {
         let reached = async {

@@ -7,5 +7,9 @@
 )]
 
 mod database;
+mod errors;
+mod helpers;
 mod listener;
+mod pool;
 mod runtime;
+mod transactions;
