@@ -1,4 +1,4 @@
-//! An error and its causes. `Display` of our errors never repeats a cause, so a log line prints the whole chain.
+//! An error and its causes. `Display` of an error in this project never repeats its source, so logs print the chain.
 
 use std::error::Error;
 
@@ -11,17 +11,17 @@ pub fn causes<'a>(
     })
 }
 
-/// [`causes`] as one line. Libraries do repeat their causes; what an error has quoted already is not told twice.
+/// [`causes`] as one line. Some libraries repeat a source in their `Display`; it is not printed twice.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .skip(1)
-        .fold(error.to_string(), |told, cause| {
+        .fold(error.to_string(), |line, cause| {
             let cause = cause.to_string();
-            if told.contains(&cause) {
-                told
+            if line.contains(&cause) {
+                line
             } else {
-                format!("{told}: {cause}")
+                format!("{line}: {cause}")
             }
         })
 }

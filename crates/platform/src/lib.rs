@@ -10,6 +10,7 @@
 //! - [`trace_context`]: W3C `traceparent`, in and out.
 //! - [`runtime`]: one order of start, one order of stop; `tasks`: what a service lives
 //!   from; `heartbeat`: the end of a process that is stuck.
+//! - `open_files`: how many client connections the process can have.
 //! - [`http`]: the accept loop, the request's context, extractors, lists that stream.
 //! - [`health`]: `/health/live`, `/health/ready`, `/metrics`; each dependency by name.
 //! - [`error`]: an error and its causes, for the log.
@@ -24,6 +25,7 @@ pub mod error;
 pub mod health;
 mod heartbeat;
 pub mod http;
+mod open_files;
 pub mod openapi;
 pub mod problem;
 pub mod runtime;

@@ -6,7 +6,7 @@
 use std::{error::Error, sync::Arc};
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -44,6 +44,8 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
+    /// Boxed, as few problems have any and every handler's result has room for them.
+    headers: Option<Box<HeaderMap>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -83,6 +85,7 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
+            headers: None,
             cause: None,
         }
     }
@@ -97,9 +100,25 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
+    /// 403: we know who calls, and they may not.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
     /// 404: there is no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 409: it collides with what is there.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 429: too many; worth another try after so many seconds.
+    pub fn too_many(detail: impl Into<String>, retry_after: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+            .with_header(header::RETRY_AFTER, retry_after.into())
     }
 
     /// 422: well-formed, but against the rules; every wrong field is named.
@@ -116,6 +135,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
+    /// Adds a header to the answer, in place of one that goes with its status.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.get_or_insert_default().insert(name, value);
+        self
+    }
+
     /// Keeps the cause, for the log only.
     #[must_use]
     pub fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
@@ -127,6 +153,13 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The places of wrong fields.
+    #[cfg(test)]
+    pub(crate) fn pointers(&self) -> Vec<String> {
+        let pointers = self.errors.iter().map(|error| error.pointer.clone());
+        pointers.collect()
     }
 
     /// The causes, outermost first, as one line for the log.
@@ -153,6 +186,9 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some((name, value)) = companion(self.status) {
             headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(own) = &self.headers {
+            headers.extend((**own).clone());
         }
         response
     }

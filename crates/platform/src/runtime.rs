@@ -1,23 +1,26 @@
-//! One order of start, one order of stop.
+//! One order of start, one order of stop; the same for a program and for a test.
 //!
-//! Start: logs, then what the service needs, then bind, then serve. Stop, at SIGTERM or SIGINT: not ready any more;
-//! *intake* ends (HTTP drains, consumers finish what they hold); then *output* ends (publishers settle what they
-//! sent); all within [`DRAIN_LIMIT`]. A second signal ends the process at once. No service writes a signal handler.
+//! Start: logs, then bind ([`Bound`]), then what the service needs, then serve ([`Running`]). Stop, at SIGTERM or SIGINT:
+//! not ready any more; *intake* ends (HTTP drains, consumers finish what they hold); then *output* ends (publishers
+//! settle what they sent); all within [`DRAIN_LIMIT`]. A second signal ends the process at once. No service writes a
+//! signal handler.
 
-use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket, lookup_host},
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
+    config::prefixed::Endpoint,
     health::{self, Health},
     heartbeat::{self, Heartbeat},
     http::{self, server},
+    open_files,
     tasks::Failure,
     telemetry::{self, TelemetryError},
 };
@@ -29,6 +32,9 @@ pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Output has the rest of [`DRAIN_LIMIT`].
 const INTAKE_LIMIT: Duration = Duration::from_secs(7);
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: u32 = 1_024;
 
 /// Histograms are folded into their buckets this often, so that they do not grow between two requests for them.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -51,50 +57,56 @@ pub enum RuntimeError {
         /// Why not.
         source: io::Error,
     },
+    /// The address was had and cannot be listened on.
+    #[error("cannot listen on the address")]
+    Listen(#[source] io::Error),
     /// The process cannot receive signals.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
+    /// A signal came before the service was ready; there is nothing to stop.
+    #[error("stopped before it was ready")]
+    Stopped,
     /// Something that the service lives from has ended.
     #[error("{0}; ending, so that the supervisor of this process starts it again")]
     Failed(String),
 }
 
-/// Where to listen.
-#[derive(Debug, Clone, Copy)]
-pub struct Address<'a> {
-    /// What its variables begin with, for messages: `API_GATEWAY`.
-    pub variables: &'static str,
-    /// Host name or address.
-    pub host: &'a str,
-    /// TCP port; 0 takes any that is free.
-    pub port: u16,
-}
-
-/// What a running process owns.
+/// What a process owns before it has an address.
 pub struct Runtime {
     /// Takes work in: HTTP and consumers. Ends first.
-    pub intake: Tasks,
+    intake: Tasks,
     /// Sends work on: publishers. Ends when no intake is left.
-    pub output: Tasks,
-    /// Sees each request before it is routed; takes all unless a service sets it.
-    pub guard: http::Guard,
+    output: Tasks,
     failure: Failure,
     metrics: PrometheusHandle,
-    _heartbeat: Heartbeat,
-    _signals: AbortOnDropHandle<()>,
+    heartbeat: Option<Heartbeat>,
+    signals: Option<AbortOnDropHandle<()>>,
 }
 
 impl Runtime {
-    /// Sets up logs and metrics, and from here on listens for signals.
+    /// The runtime of a program: sets up logs and metrics, raises the limit of open files, listens for signals, and ends the
+    /// process when it is stuck.
     ///
     /// # Errors
     /// [`RuntimeError`] when the log filter is wrong or signals cannot be received.
     pub fn start(args: &telemetry::Args) -> Result<Self, RuntimeError> {
-        let metrics = telemetry::start(args)?;
+        telemetry::start_logs(args)?;
+        open_files::raise_limit();
+        let mut runtime = Self::embedded()?;
+        runtime.heartbeat = Some(heartbeat::start(&runtime.failure));
+        let signals = watch_signals(runtime.intake.stop.clone()).map_err(RuntimeError::Signals)?;
+        runtime.signals = Some(AbortOnDropHandle::new(tokio::spawn(signals)));
+        Ok(runtime)
+    }
+
+    /// The runtime of a service inside another program, a test for instance: without logs and signals.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Telemetry`] when metrics cannot be recorded.
+    pub fn embedded() -> Result<Self, RuntimeError> {
+        let metrics = telemetry::metrics()?;
         let failure = Failure::default();
-        let intake = Tasks::reporting(&failure);
-        let output = Tasks::reporting(&failure);
-        let signals = watch_signals(intake.stop.clone()).map_err(RuntimeError::Signals)?;
+        let (intake, output) = (Tasks::reporting(&failure), Tasks::reporting(&failure));
         output.spawn(
             "the upkeep of the metrics",
             keep_metrics(metrics.clone(), output.stop.clone()),
@@ -102,89 +114,201 @@ impl Runtime {
         Ok(Self {
             intake,
             output,
-            guard: Arc::new(|_| Ok(())),
-            _heartbeat: heartbeat::start(&failure),
             failure,
             metrics,
-            _signals: AbortOnDropHandle::new(tokio::spawn(signals)),
+            heartbeat: None,
+            signals: None,
         })
     }
 
-    /// Binds `address`, serves `routes` and the health routes until a signal, then stops in order.
+    /// Takes the address. Connections are refused until [`Bound::run`], so that clients do not wait for a service that is
+    /// not ready yet.
     ///
     /// # Errors
-    /// [`RuntimeError::Bind`] when the address is not free or not ours, and [`RuntimeError::Failed`] when a task that
-    /// the service lives from has ended; both after what was running already has stopped.
-    pub async fn serve(
+    /// [`RuntimeError::Bind`] when the address is not free or not ours.
+    pub async fn bind(self, endpoint: &Endpoint) -> Result<Bound, RuntimeError> {
+        let bound = bind(&endpoint.host, endpoint.port).await;
+        let (address, socket) = bound.map_err(|source| RuntimeError::Bind {
+            variables: endpoint.variables,
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            source,
+        })?;
+        Ok(Bound {
+            runtime: self,
+            socket,
+            address,
+        })
+    }
+}
+
+async fn bind(host: &str, port: u16) -> io::Result<(SocketAddr, TcpSocket)> {
+    let mut addresses = lookup_host((host, port)).await?;
+    let address = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A restart must not wait for connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok((socket.local_addr()?, socket))
+}
+
+/// A process with an address, which does not serve yet.
+pub struct Bound {
+    runtime: Runtime,
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// The tasks that take work in; they end first.
+    #[must_use]
+    pub fn intake(&self) -> &Tasks {
+        &self.runtime.intake
+    }
+
+    /// The tasks that send work on; they end when no intake is left.
+    #[must_use]
+    pub fn output(&self) -> &Tasks {
+        &self.runtime.output
+    }
+
+    /// Waits for what the service needs before it can serve, unless a signal comes first.
+    ///
+    /// # Errors
+    /// What `work` gives, and [`RuntimeError::Stopped`].
+    pub async fn prepare<T, E: Into<anyhow::Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> anyhow::Result<T> {
+        match self.runtime.intake.stop.run_until_cancelled(work).await {
+            Some(prepared) => prepared.map_err(Into::into),
+            None => Err(RuntimeError::Stopped.into()),
+        }
+    }
+
+    /// Serves `routes` and the health routes from now on.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Listen`], after what was running already has stopped.
+    pub async fn run(
         self,
-        address: Address<'_>,
         routes: Router,
         health: Health,
-        limits: http::Limits,
-    ) -> Result<(), RuntimeError> {
-        let listener = match bind(address).await {
-            Ok(listener) => listener,
+        options: http::Options,
+    ) -> Result<Running, RuntimeError> {
+        let Self {
+            runtime,
+            socket,
+            address,
+        } = self;
+        let running = Running { runtime, address };
+        match socket.listen(BACKLOG) {
+            Ok(listener) => running.serve(listener, routes, health, options),
             Err(error) => {
-                self.stop().await;
-                return Err(error);
+                // Its own failures do not matter any more.
+                let _ = running.stop().await;
+                return Err(RuntimeError::Listen(error));
             }
-        };
+        }
+        Ok(running)
+    }
+}
+
+/// A process that serves.
+pub struct Running {
+    runtime: Runtime,
+    address: SocketAddr,
+}
+
+impl Running {
+    fn serve(
+        &self,
+        listener: TcpListener,
+        routes: Router,
+        health: Health,
+        mut options: http::Options,
+    ) {
+        let Runtime {
+            intake, metrics, ..
+        } = &self.runtime;
         let accepting = server::Accepting::default();
         let listener_health = accepting.clone();
         let health = health.with("listener", move || ready(listener_health.ready()));
-        let health = health::router(health, self.metrics.clone(), self.intake.stop.clone());
-        let app = http::guarded_app(routes.merge(health), limits, self.guard.clone());
-        let stop = self.intake.stop.clone();
-        let serving = server::serve(listener, app, limits, stop.clone(), accepting);
-        self.intake.spawn("the HTTP server", serving);
-        let failure = self.failure.clone();
+        let health = health::router(health, metrics.clone(), intake.stop.clone());
+        options.limits.connections = open_files::fitting_connections(options.limits.connections);
+        let limits = options.limits;
+        let app = http::app(routes.merge(health), options);
+        let serving = server::serve(listener, app, limits, intake.stop.clone(), accepting);
+        intake.spawn("the HTTP server", serving);
+        tracing::info!(address = %self.address, "listening");
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until a signal, then stops in order.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Failed`] when something that the service lives from has ended; after the stop.
+    pub async fn until_stopped(self) -> Result<(), RuntimeError> {
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = failure.happened() => {}
+            () = self.runtime.intake.stop.cancelled() => {}
+            () = self.runtime.failure.happened() => {}
         }
-        self.stop().await;
+        self.stop().await
+    }
+
+    /// Stops in order.
+    ///
+    /// # Errors
+    /// As [`Self::until_stopped`].
+    pub async fn stop(self) -> Result<(), RuntimeError> {
+        let Runtime {
+            intake,
+            output,
+            failure,
+            heartbeat,
+            signals,
+            ..
+        } = self.runtime;
+        for (stage, tasks, limit) in [
+            ("intake", intake, INTAKE_LIMIT),
+            ("output", output, DRAIN_LIMIT - INTAKE_LIMIT),
+        ] {
+            tasks.stop.cancel();
+            tasks.tracker.close();
+            let ended = tokio::time::timeout(limit, tasks.tracker.wait()).await;
+            if ended.is_err() {
+                let left = tasks.tracker.len();
+                tracing::warn!(stage, left, "stopped before all was finished");
+            }
+        }
+        tracing::info!("stopped");
+        drop((heartbeat, signals));
         match failure.reason() {
             None => Ok(()),
             Some(reason) => Err(RuntimeError::Failed(reason.to_owned())),
         }
     }
-
-    async fn stop(self) {
-        for (name, tasks, limit) in [
-            ("intake", self.intake, INTAKE_LIMIT),
-            ("output", self.output, DRAIN_LIMIT - INTAKE_LIMIT),
-        ] {
-            tasks.stop.cancel();
-            tasks.tracker.close();
-            if tokio::time::timeout(limit, tasks.tracker.wait())
-                .await
-                .is_err()
-            {
-                tracing::warn!(
-                    stage = name,
-                    left = tasks.tracker.len(),
-                    "stopped before all was finished"
-                );
-            }
-        }
-        tracing::info!("stopped");
-    }
 }
 
-async fn bind(address: Address<'_>) -> Result<TcpListener, RuntimeError> {
-    let bound = TcpListener::bind((address.host, address.port)).await;
-    let listener = bound.map_err(|source| RuntimeError::Bind {
-        variables: address.variables,
-        host: address.host.to_owned(),
-        port: address.port,
-        source,
-    })?;
-    let address = listener
-        .local_addr()
-        .map(|address: SocketAddr| address.to_string())
-        .unwrap_or_default();
-    tracing::info!(address, "listening");
-    Ok(listener)
+/// What a program does after its service could not start, or has stopped: a signal before it was ready is no error.
+///
+/// # Errors
+/// What went wrong.
+pub async fn serve(started: anyhow::Result<Running>) -> anyhow::Result<()> {
+    match started {
+        Ok(running) => Ok(running.until_stopped().await?),
+        Err(error) if matches!(error.downcast_ref(), Some(RuntimeError::Stopped)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Listens from now on; the first signal cancels `stop`, the second ends the process.

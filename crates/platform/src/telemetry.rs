@@ -3,6 +3,8 @@
 //! Each line that belongs to a request carries its request id and its trace id. Secrets are redacted types, so a
 //! log cannot hold one by accident. Metrics are described where they are recorded and listed in [`METRICS`].
 
+use std::sync::{Mutex, PoisonError};
+
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -54,19 +56,19 @@ pub enum TelemetryError {
     /// `LOG` is not a filter.
     #[error("LOG is not a log filter")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
-    /// Somebody else has set a logger or a recorder.
-    #[error("logs or metrics are set up already")]
+    /// A logger is set already.
+    #[error("logs are set up already")]
     Twice,
     /// The metrics recorder refused its settings.
     #[error("metrics cannot be set up")]
     Metrics(#[source] BuildError),
 }
 
-/// Sets up logs and metrics for the whole process; the handle renders `/metrics`.
+/// Sets up the logs of the whole process.
 ///
 /// # Errors
 /// [`TelemetryError`] when `LOG` is wrong or when it is called twice.
-pub fn start(args: &Args) -> Result<PrometheusHandle, TelemetryError> {
+pub(crate) fn start_logs(args: &Args) -> Result<(), TelemetryError> {
     let filter = format!("{QUIET},{}", args.log);
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -77,13 +79,24 @@ pub fn start(args: &Args) -> Result<PrometheusHandle, TelemetryError> {
             .with(lines.json().flatten_event(true).with_span_list(false))
             .try_init(),
     }
-    .map_err(|_| TelemetryError::Twice)?;
-    recorder()
+    .map_err(|_| TelemetryError::Twice)
 }
 
-fn recorder() -> Result<PrometheusHandle, TelemetryError> {
+/// The metrics of the whole process, recorded from the first call on; the handle renders `/metrics`.
+///
+/// # Errors
+/// [`TelemetryError::Metrics`] when another recorder was installed.
+pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
+    static METRICS: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut metrics = METRICS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*metrics {
+        return Ok(handle.clone());
+    }
     let builder = PrometheusBuilder::new()
         .set_buckets(BUCKETS)
         .map_err(TelemetryError::Metrics)?;
-    builder.install_recorder().map_err(TelemetryError::Metrics)
+    let handle = builder
+        .install_recorder()
+        .map_err(TelemetryError::Metrics)?;
+    Ok(metrics.insert(handle).clone())
 }

@@ -1,7 +1,7 @@
 //! W3C Trace Context: the `traceparent` header, version 00, in and out.
 //!
-//! <https://www.w3.org/TR/trace-context/>. Whatever is malformed is replaced by a new trace, never repaired.
-//! It only carries ids from hop to hop; it exports no spans. The request's id, which goes along, has its name here, too.
+//! <https://www.w3.org/TR/trace-context/>. A malformed header is replaced by a new trace, never repaired. The ids are
+//! only passed on from hop to hop; no spans are exported. The name of the header with the request's id is here too.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +13,7 @@ pub const TRACEPARENT: &str = "traceparent";
 /// The name of the header with a request's id, in HTTP and in AMQP.
 pub const X_REQUEST_ID: &str = "x-request-id";
 
-/// Where in which trace we are.
+/// A trace, and the current span in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     trace_id: u128,
@@ -24,10 +24,10 @@ pub struct TraceContext {
 /// The header is not a `traceparent` of version 00.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
-pub struct NotATraceparent;
+pub struct InvalidTraceparent;
 
 impl TraceContext {
-    /// Starts a trace of its own, not sampled.
+    /// Starts a new trace, not sampled.
     #[must_use]
     pub fn start() -> Self {
         Self {
@@ -53,7 +53,7 @@ impl TraceContext {
     }
 }
 
-/// Random and never zero, as the specification wants it: the low half of a v4 uuid holds the variant's 1 bit.
+/// Random and never zero, as the specification requires: the low half of a v4 uuid holds the variant, which has a 1 bit.
 fn new_span_id() -> u64 {
     Uuid::new_v4().as_u64_pair().1
 }
@@ -69,25 +69,25 @@ impl fmt::Display for TraceContext {
 }
 
 impl FromStr for TraceContext {
-    type Err = NotATraceparent;
+    type Err = InvalidTraceparent;
 
-    fn from_str(header: &str) -> Result<Self, NotATraceparent> {
+    fn from_str(header: &str) -> Result<Self, InvalidTraceparent> {
         let parts: Vec<&str> = header.split('-').collect();
         let [version, trace_id, span_id, flags] = parts[..] else {
-            return Err(NotATraceparent);
+            return Err(InvalidTraceparent);
         };
         if version != "00"
             || ![(trace_id, 32), (span_id, 16), (flags, 2)]
                 .into_iter()
                 .all(is_lower_hex)
         {
-            return Err(NotATraceparent);
+            return Err(InvalidTraceparent);
         }
-        let trace_id = u128::from_str_radix(trace_id, 16).map_err(|_| NotATraceparent)?;
-        let span_id = u64::from_str_radix(span_id, 16).map_err(|_| NotATraceparent)?;
-        let flags = u8::from_str_radix(flags, 16).map_err(|_| NotATraceparent)?;
+        let trace_id = u128::from_str_radix(trace_id, 16).map_err(|_| InvalidTraceparent)?;
+        let span_id = u64::from_str_radix(span_id, 16).map_err(|_| InvalidTraceparent)?;
+        let flags = u8::from_str_radix(flags, 16).map_err(|_| InvalidTraceparent)?;
         if trace_id == 0 || span_id == 0 {
-            Err(NotATraceparent)
+            Err(InvalidTraceparent)
         } else {
             Ok(Self {
                 trace_id,
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_refused() {
+    fn a_malformed_header_is_refused() {
         let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
         for header in [
             "",
@@ -135,7 +135,7 @@ mod tests {
         ] {
             assert_eq!(
                 header.parse::<TraceContext>(),
-                Err(NotATraceparent),
+                Err(InvalidTraceparent),
                 "{header}"
             );
         }

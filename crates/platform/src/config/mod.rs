@@ -4,12 +4,17 @@
 //! replaced by `NAME_FILE`, which names a file that holds the value: so no secret has to be in an environment.
 //! A wrong setting is one line that names the variable. No value of a secret is ever printed.
 
+mod parts;
+pub mod prefixed;
+
 use std::{error::Error, ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, error::ContextKind, error::ErrorKind};
 use secrecy::SecretString;
 
 use crate::error::chain;
+
+pub use parts::{Parts, UnknownPart};
 
 /// Why a service cannot start with the settings that it was given.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +64,7 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError`], whose text is one line that names the variable.
 pub fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ConfigError> {
-    refuse_what_is_no_text::<T>()?;
+    reject_non_utf8_env::<T>()?;
     load_dot_env()?;
     match parse_from(std::env::args_os(), |name| std::env::var_os(name)) {
         // A page for people, on the stream and with the status that clap knows best.
@@ -119,15 +124,15 @@ fn load_dot_env() -> Result<(), ConfigError> {
     }
 }
 
-fn refuse_what_is_no_text<T: CommandFactory>() -> Result<(), ConfigError> {
+fn reject_non_utf8_env<T: CommandFactory>() -> Result<(), ConfigError> {
     let command = T::command();
     let mut names = command
         .get_arguments()
         .filter_map(|arg| arg.get_env()?.to_str());
-    let is_no_text =
+    let is_not_utf8 =
         |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
     names
-        .find(is_no_text)
+        .find(is_not_utf8)
         .map_or(Ok(()), |name| Err(ConfigError::NotText(name.to_owned())))
 }
 

@@ -1,7 +1,7 @@
 //! What every request has: an id, a trace, a log line, a metric, one error shape.
 //!
 //! `x-request-id` is taken over when it is 1 to 128 visible ASCII characters, else made; `traceparent` likewise. A
-//! [`Problem`] becomes its body here and is logged here, once. The context never looks into a body.
+//! [`Problem`] gets its body here and is logged here, once. This module never reads a body.
 
 use std::time::{Duration, Instant};
 
@@ -20,18 +20,21 @@ use crate::{
     trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID},
 };
 
-/// Who this request is; handlers take it as an `Extension`.
+/// The identity of a request; handlers take it as an `Extension`.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
     /// The value of `x-request-id`.
     pub id: HeaderValue,
-    /// Our place in the trace.
+    /// The place in the trace.
     pub trace: TraceContext,
 }
 
 impl RequestContext {
     fn of(headers: &HeaderMap) -> Self {
-        let id = headers.get(X_REQUEST_ID).filter(|id| is_plain(id)).cloned();
+        let id = headers
+            .get(X_REQUEST_ID)
+            .filter(|id| is_valid_id(id))
+            .cloned();
         let parent = headers
             .get(TRACEPARENT)
             .and_then(|header| header.to_str().ok()?.parse().ok());
@@ -48,7 +51,7 @@ impl RequestContext {
     }
 }
 
-fn is_plain(id: &HeaderValue) -> bool {
+fn is_valid_id(id: &HeaderValue) -> bool {
     (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
@@ -87,7 +90,7 @@ pub(super) async fn handle(
     .await
 }
 
-/// A problem gets its body now, and keeps the headers that it had on its way (`Allow`, for one).
+/// Gives a problem its body, and keeps the headers that other layers have set (`Allow`, for example).
 fn rendered(answer: Response, path: &str, context: &RequestContext) -> (Response, Option<Problem>) {
     let Some(problem) = answer.extensions().get::<Problem>().cloned() else {
         return (answer, None);
@@ -105,12 +108,12 @@ fn rendered(answer: Response, path: &str, context: &RequestContext) -> (Response
     (rendered, Some(problem))
 }
 
-/// The route that matched, for the metrics: a label must not grow with what clients ask for.
+/// The route that matched, for the metrics: their labels must not grow with the paths that clients request.
 #[derive(Clone)]
 struct Route(MatchedPath);
 
-/// Hands the matched route out to [`handle`].
-pub(super) async fn note_route(route: MatchedPath, request: Request, next: Next) -> Response {
+/// Adds the matched route to the answer, for [`handle`].
+pub(super) async fn attach_route(route: MatchedPath, request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     answer.extensions_mut().insert(Route(route));
     answer
@@ -130,7 +133,7 @@ fn record(
         |route| route.0.as_str().to_owned(),
     );
     log(method, path, &route, status, problem, took);
-    let method = if is_usual(method) {
+    let method = if is_standard(method) {
         method.to_string()
     } else {
         "OTHER".to_owned()
@@ -165,7 +168,8 @@ fn log(
     }
 }
 
-fn is_usual(method: &Method) -> bool {
+/// Any other method could be made up by a client, and would be a label of its own.
+fn is_standard(method: &Method) -> bool {
     [
         Method::GET,
         Method::HEAD,

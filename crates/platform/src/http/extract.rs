@@ -1,7 +1,8 @@
-//! What handlers take: bodies, paths and queries that are refused as [`Problem`]s.
+//! Extractors of handlers: bodies, paths and queries, whose rejections are [`Problem`]s.
 //!
-//! 415 is not JSON, 413 too large, 408 too slow, 400 malformed, 422 well-formed but of another shape, with a JSON
-//! pointer to the place. No input ever gives a 500.
+//! 415 is not JSON, 413 too large, 408 too slow, 400 malformed, 422 well-formed but of another shape or against the
+//! rules of its fields, with a JSON pointer to the place. No extracted text has a NUL, which PostgreSQL cannot
+//! store. No input ever gives a 500.
 
 use std::time::Duration;
 
@@ -11,40 +12,93 @@ use axum::{
         FromRequest, FromRequestParts, Request,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::error::Category;
+use garde::Validate;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use crate::problem::{FieldError, Problem};
+use super::json;
+use crate::problem::Problem;
 
 /// How long a client may take to send a body.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
 
-/// A JSON body.
+/// A JSON object whose fields are valid.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 
-/// A JSON body as it was sent, not parsed: for what is handed on byte for byte.
+/// A JSON object, or an array of up to [`json::OBJECTS_MAX`] of them, whose fields are valid.
+#[derive(Debug, Clone)]
+pub enum OneOrMany<T> {
+    /// An object.
+    One(T),
+    /// An array.
+    Many(Vec<T>),
+}
+
+/// A JSON body as it was sent, not parsed: for a body that is passed on byte for byte.
 #[derive(Debug, Clone)]
 pub struct RawJson(pub Bytes);
 
 /// The parameters of the path.
-#[derive(Debug, Clone, Copy, FromRequestParts)]
-#[from_request(via(axum::extract::Path), rejection(Problem))]
+#[derive(Debug, Clone, Copy)]
 pub struct Path<T>(pub T);
 
 /// The parameters of the query.
-#[derive(Debug, Clone, Copy, FromRequestParts)]
-#[from_request(via(axum::extract::Query), rejection(Problem))]
+#[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if parts.uri.path().contains("%00") {
+            return Err(Problem::bad_request("the path must not contain NUL"));
+        }
+        let path = axum::extract::Path::from_request_parts(parts, state).await?;
+        Ok(Self(path.0))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(Problem::bad_request("the query must not contain NUL"));
+        }
+        let axum::extract::Query(query) = axum::extract::Query::try_from_uri(&parts.uri)?;
+        Ok(Self(query))
+    }
+}
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate<Context = ()>,
+{
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let RawJson(bytes) = RawJson::from_request(request, state).await?;
-        parse_json(&bytes).map(Self)
+        json::parse_object(&bytes).map(Self)
+    }
+}
+
+impl<S, T> FromRequest<S> for OneOrMany<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let RawJson(bytes) = RawJson::from_request(request, state).await?;
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            json::parse_objects(&bytes).map(Self::Many)
+        } else {
+            json::parse_object(&bytes).map(Self::One)
+        }
     }
 }
 
@@ -68,55 +122,12 @@ impl<S: Send + Sync> FromRequest<S> for RawJson {
     }
 }
 
-/// Parses a body; what is wrong is said with line and column, or with a pointer.
+/// For a text field: without the whitespace around it.
 ///
 /// # Errors
-/// 400 when it is not JSON, 422 when it is JSON of another shape.
-pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    if bytes.is_empty() {
-        return Err(Problem::bad_request("the body is empty"));
-    }
-    // Whether it is JSON at all comes first: else `{"title":[` would be told that a list is no title.
-    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
-    // serde would read an array as a struct, field after field.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::unprocessable(vec![FieldError::new(
-            "",
-            "must be a JSON object",
-        )]));
-    }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| wrong_json(&error))
-}
-
-fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    match error.inner().classify() {
-        // serde has no category for it: what a key means that is given twice is open.
-        Category::Data if error.inner().to_string().starts_with("duplicate field") => {
-            not_json(error.inner())
-        }
-        Category::Data => {
-            let detail = error.inner().to_string();
-            Problem::unprocessable(vec![FieldError::new(pointer(error.path()), detail)])
-        }
-        Category::Syntax | Category::Eof | Category::Io => not_json(error.inner()),
-    }
-}
-
-fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::bad_request(format!("the body is not JSON: {error}"))
-}
-
-/// RFC 6901: `/` before each step, `~` and `/` escaped.
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let step = |segment: &Segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Segment::Enum { variant } => format!("/{variant}"),
-        Segment::Unknown => String::new(),
-    };
-    path.iter().map(step).collect()
+/// When it is not a text.
+pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| text.trim().to_owned())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

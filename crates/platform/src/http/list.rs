@@ -1,19 +1,24 @@
 //! Lists: a plain JSON array of everything in constant memory, or pages by key with a `Link` to the next.
 //!
 //! Everything is read in chunks of [`CHUNK`] rows, each in a query of its own: a client that reads slowly holds no
-//! database connection. A failure after the first chunk cuts the connection: a clean end would be a lie.
+//! database connection. A failure after the first chunk cuts the connection, so that a part is never
+//! taken for the whole.
 
-use std::{io, num::NonZeroU16};
+use std::{fmt::Display, io, num::NonZeroU16, str::FromStr};
 
 use axum::{
     Json,
     body::{Body, Bytes},
-    http::{HeaderValue, Uri, header},
+    extract::FromRequestParts,
+    http::{HeaderValue, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
-use serde::Serialize;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
+use super::extract::Query;
 use crate::problem::Problem;
 
 /// Rows that are in memory at once.
@@ -22,79 +27,104 @@ pub const CHUNK: u16 = 128;
 /// The most that a page may hold.
 pub const MAX_PAGE: u16 = 1_000;
 
+/// All but the unreserved characters (RFC 3986, 2.3) are escaped in a query.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Rows of a list in the order of their key.
 pub trait Rows: Clone + Send + Sync + 'static {
     /// A row as the client sees it.
     type Row: Serialize + Send + Sync + 'static;
+    /// What the rows are ordered by; the link to the next page carries it.
+    type Key: Display + FromStr + Send + 'static;
 
-    /// At most `count` rows whose key is after that of `last`; from the start without it.
+    /// At most `count` rows whose key is after `last`; from the start without it.
     fn after(
         &self,
-        last: Option<String>,
+        last: Option<Self::Key>,
         count: u16,
     ) -> impl Future<Output = Result<Vec<Self::Row>, Problem>> + Send;
 
-    /// The key of a row, as it stands in the link to the next page.
-    fn key(row: &Self::Row) -> String;
+    /// The key of a row.
+    fn key(row: &Self::Row) -> Self::Key;
 }
 
-/// Which part of the list a client wants; flattened into the query of a route.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
+/// The parameters of every list, for its document.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// A page of at most so many; the next page is in the `Link` header. Everything without it.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
+    limit: Option<String>,
+    /// The key after which the page begins; taken from a `Link` header.
+    // Every list so far is ordered by a whole number; one with other keys needs a document of its own.
+    #[param(value_type = Option<i64>)]
+    after: Option<String>,
+}
+
+/// The part of the list that a client asks for: an extractor, which refuses malformed parameters.
+#[derive(Debug, Clone)]
+pub struct Page<K> {
     /// `None`: everything.
-    pub limit: Option<NonZeroU16>,
-    /// The key that the page comes after.
-    pub after: Option<String>,
+    limit: Option<NonZeroU16>,
+    after: Option<K>,
+    /// The request's, for the link.
+    uri: Uri,
 }
 
-impl Page {
-    /// Reads `limit` (1 to [`MAX_PAGE`]) and `after`.
-    ///
-    /// # Errors
-    /// 400 that names the parameter.
-    pub fn parse(limit: Option<&str>, after: Option<String>) -> Result<Self, Problem> {
-        let limit = limit.map(|text| {
-            text.parse::<NonZeroU16>()
-                .ok()
-                .filter(|limit| limit.get() <= MAX_PAGE)
-        });
-        if limit == Some(None) {
-            return Err(Problem::bad_request(format!(
-                "`limit` must be a number from 1 to {MAX_PAGE}"
-            )));
-        }
+impl<S: Send + Sync, K: FromStr> FromRequestParts<S> for Page<K> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(PageQuery { limit, after }) = Query::from_request_parts(parts, state).await?;
         Ok(Self {
-            limit: limit.flatten(),
-            after,
+            limit: limit.map(|text| page_size(&text)).transpose()?,
+            after: after.map(|text| page_key(&text)).transpose()?,
+            uri: parts.uri.clone(),
         })
     }
 }
 
-/// Answers with the page, or with everything. `uri` is the request's, for the link.
+fn page_size(text: &str) -> Result<NonZeroU16, Problem> {
+    let size = text.parse().ok();
+    size.filter(|size: &NonZeroU16| size.get() <= MAX_PAGE)
+        .ok_or_else(|| {
+            Problem::bad_request(format!("`limit` must be a number from 1 to {MAX_PAGE}"))
+        })
+}
+
+fn page_key<K: FromStr>(text: &str) -> Result<K, Problem> {
+    text.parse().map_err(|_| {
+        Problem::bad_request("`after` is no key of this list; take it from a `Link` header")
+    })
+}
+
+/// Answers with the page, or with everything.
 ///
 /// # Errors
 /// What [`Rows::after`] gives for the first rows.
-pub async fn answer<R: Rows>(rows: R, page: Page, uri: &Uri) -> Result<Response, Problem> {
+pub async fn answer<R: Rows>(rows: R, page: Page<R::Key>) -> Result<Response, Problem> {
     match page.limit {
-        Some(limit) => one_page(rows, page.after, limit.get(), uri).await,
+        Some(limit) => one_page(rows, page.after, limit.get(), &page.uri).await,
         None => everything(rows, page.after).await,
     }
 }
 
-/// One row more than asked for tells whether there is a next page.
+/// Reads one row more than asked for, which shows whether there is a next page.
 async fn one_page<R: Rows>(
     rows: R,
-    after: Option<String>,
+    after: Option<R::Key>,
     limit: u16,
     uri: &Uri,
 ) -> Result<Response, Problem> {
     let mut found = rows.after(after, limit + 1).await?;
     let more = found.len() > usize::from(limit);
     found.truncate(limit.into());
-    let link = found
-        .last()
-        .filter(|_| more)
-        .map(|last| next_link(uri, &R::key(last)));
+    let last = found.last().filter(|_| more);
+    let link = last.map(|last| next_link(uri, &R::key(last).to_string()));
     let mut answer = Json(found).into_response();
     if let Some(link) = link {
         let link = HeaderValue::try_from(link)
@@ -104,7 +134,7 @@ async fn one_page<R: Rows>(
     Ok(answer)
 }
 
-/// RFC 8288: the same path and query, with another `after`.
+/// RFC 8288: the same path and query, with another `after`. The key may have any characters.
 fn next_link(uri: &Uri, key: &str) -> String {
     let kept = uri
         .query()
@@ -112,11 +142,12 @@ fn next_link(uri: &Uri, key: &str) -> String {
         .split('&')
         .filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
     let query: String = kept.map(|pair| format!("{pair}&")).collect();
+    let key = utf8_percent_encode(key, ESCAPED);
     format!("<{}?{query}after={key}>; rel=\"next\"", uri.path())
 }
 
 /// A list that fits into one chunk has a length; a longer one is streamed.
-async fn everything<R: Rows>(rows: R, after: Option<String>) -> Result<Response, Problem> {
+async fn everything<R: Rows>(rows: R, after: Option<R::Key>) -> Result<Response, Problem> {
     let first = rows.after(after, CHUNK).await?;
     if first.len() < CHUNK.into() {
         return Ok(Json(first).into_response());
@@ -128,7 +159,7 @@ async fn everything<R: Rows>(rows: R, after: Option<String>) -> Result<Response,
     Ok((json, Body::from_stream(array(rows, first))).into_response())
 }
 
-/// Where the stream is.
+/// The state of the stream.
 enum State<T> {
     Chunk { rows: Vec<T>, first: bool },
     Closed,

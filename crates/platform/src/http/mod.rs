@@ -1,13 +1,16 @@
 //! How a router is served: limits, the request's context, one error shape, slashes.
 //!
-//! [`app`] wraps the routes of a service; [`server::serve`] runs them. What a handler takes and gives is in
-//! [`extract`] and [`list`].
+//! [`app`] wraps the routes of a service; [`server::serve`] runs them. What a handler takes is in [`extract`], what it
+//! gives in [`answer`] and [`list`].
 
+pub mod answer;
+pub mod caller;
+mod client_stream;
 pub mod context;
 pub mod extract;
+pub mod json;
 pub mod list;
 pub mod server;
-mod wire;
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -18,12 +21,13 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use futures_util::future::BoxFuture;
 use tower::Layer;
 use tower_http::{catch_panic::CatchPanicLayer, normalize_path::NormalizePathLayer};
 
 use crate::problem::Problem;
 
-/// The bounds of a server. Each has a reason; none is a knob that anybody should need.
+/// The bounds of a server. They are constants of each service, not settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Open connections; more wait in the kernel's backlog.
@@ -42,32 +46,42 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+impl Limits {
+    /// What fits a service.
+    pub const DEFAULT: Self = Self {
+        connections: 4_096,
+        header: Duration::from_secs(10),
+        answer: Duration::from_secs(10),
+        headers: 128,
+        body: 256 * 1_024,
+        write_stall: Duration::from_secs(30),
+        drain: Duration::from_secs(5),
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 4_096,
-            header: Duration::from_secs(10),
-            answer: Duration::from_secs(10),
-            headers: 128,
-            body: 256 * 1_024,
-            write_stall: Duration::from_secs(30),
-            drain: Duration::from_secs(5),
-        }
+        Self::DEFAULT
     }
 }
 
-/// Looks at each request before it is routed; a refusal is its answer, and a 400 the connection's end.
-pub type Guard = Arc<dyn Fn(&Request) -> Result<(), Problem> + Send + Sync>;
+/// Checks each request before routing, with the path as it was sent, and may add extensions to it. A refusal is the
+/// answer; a 400 also closes the connection.
+pub type Guard = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Request, Problem>> + Send + Sync>;
 
-/// The routes with all that every route has. A trailing slash means the same path.
-pub fn app(routes: Router, limits: Limits) -> Router {
-    guarded_app(routes, limits, Arc::new(|_| Ok(())))
+/// How routes are served.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The bounds.
+    pub limits: Limits,
+    /// Checks each request; without one, every request is routed.
+    pub guard: Option<Guard>,
 }
 
-/// [`app`] behind a guard, which sees the path as it was sent.
-pub fn guarded_app(routes: Router, limits: Limits, guard: Guard) -> Router {
+/// The routes with all that every route has. A trailing slash means the same path.
+pub fn app(routes: Router, Options { limits, guard }: Options) -> Router {
     let routes = routes
-        .route_layer(middleware::from_fn(context::note_route))
+        .route_layer(middleware::from_fn(context::attach_route))
         .fallback(async |uri: Uri| Problem::not_found(format!("there is no {}", uri.path())))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(limits.body));
@@ -78,10 +92,14 @@ pub fn guarded_app(routes: Router, limits: Limits, guard: Guard) -> Router {
         .layer(middleware::from_fn_with_state(limits, context::handle))
 }
 
-/// After a malformed request it is unknown where the next one starts: so there is none on this connection.
-async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard(&request) {
-        Ok(()) => next.run(request).await,
+/// Runs the guard. A 400 closes the connection: after a malformed request, the start of the next one is unknown.
+async fn admit(State(guard): State<Option<Guard>>, request: Request, next: Next) -> Response {
+    let admitted = match guard {
+        Some(guard) => guard(request).await,
+        None => Ok(request),
+    };
+    match admitted {
+        Ok(request) => next.run(request).await,
         Err(problem) if problem.status() == StatusCode::BAD_REQUEST => {
             let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
             (close, problem).into_response()
@@ -97,17 +115,20 @@ async fn method_not_allowed() -> Problem {
     )
 }
 
-/// A panic is our mistake: the client gets a plain 500, the log gets what was said.
+/// A panic is a bug: the client gets a 500 without details, the log gets the message.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the signature is tower-http's"
 )]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic
+    let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or(panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = said.unwrap_or("something"), "a handler panicked");
+    tracing::error!(
+        panic = message.unwrap_or("not a text"),
+        "a handler panicked"
+    );
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "the request could not be carried out",

@@ -1,7 +1,9 @@
 //! The accept loop: HTTP/1.1 with a bound on every wait and every buffer.
 //!
 //! axum's own loop has no header timeout and drains without a bound (half a head was seen to stay open for 40 s), so this
-//! one is ours. It never reads a body and knows no route.
+//! crate has its own. hyper refuses a request whose length is malformed. One with `content-length` beside
+//! `transfer-encoding` is read as chunked and is the last of its connection (RFC 9112, 6.1). This module never reads a
+//! body and knows no route.
 
 use std::{
     io,
@@ -11,9 +13,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{
-    Request, body::Incoming, header::TRANSFER_ENCODING, server::conn::http1, service::service_fn,
-};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -25,21 +25,16 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{Limits, wire::Wire};
+use super::{Limits, client_stream::ClientStream};
 
 /// Bytes of one request's head, and of what is buffered for one connection.
-pub(super) const MAX_HEAD: usize = 64 * 1_024;
+const MAX_HEAD: usize = 64 * 1_024;
 
-/// The pause after a failed accept: out of file descriptors, most likely, and trying at once would spin.
+/// The pause after a failed accept. The usual cause is a lack of file descriptors; a retry at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Marks a request whose head had `content-length` beside `transfer-encoding`: hyper drops the former silently,
-/// and a peer that believes the other one sees another request.
-#[derive(Debug, Clone, Copy)]
-pub struct TwoLengths;
-
-/// Why new connections are not accepted right now, if they are not; clones share it. A client whose connection is kept
-/// alive would not notice.
+/// Why new connections are not accepted at the moment, if they are not; clones share it. Health checks report it,
+/// because requests on connections that are already open still succeed.
 #[derive(Debug, Clone, Default)]
 pub struct Accepting(Arc<Mutex<Option<String>>>);
 
@@ -49,14 +44,14 @@ impl Accepting {
     /// # Errors
     /// When they are not.
     pub fn ready(&self) -> Result<(), String> {
-        self.obstacle().clone().map_or(Ok(()), Err)
+        self.reason().clone().map_or(Ok(()), Err)
     }
 
-    fn set(&self, obstacle: Option<String>) {
-        *self.obstacle() = obstacle;
+    fn set(&self, reason: Option<String>) {
+        *self.reason() = reason;
     }
 
-    fn obstacle(&self) -> MutexGuard<'_, Option<String>> {
+    fn reason(&self) -> MutexGuard<'_, Option<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,7 +73,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
     while let Some((permit, (stream, peer))) = stop
-        .run_until_cancelled(next(&listener, &permits, &accepting))
+        .run_until_cancelled(accept(&listener, &permits, &accepting))
         .await
     {
         server.connect(stream, peer, permit, &graceful);
@@ -98,7 +93,8 @@ pub async fn serve(
     server.connections.wait().await;
 }
 
-async fn next(
+/// The next connection, with its permit.
+async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
     accepting: &Accepting,
@@ -106,7 +102,7 @@ async fn next(
     if permits.available_permits() == 0 {
         accepting.set(Some("as many connections are open as may be".into()));
     }
-    // The semaphore is never closed; a permit is always had.
+    // The semaphore is never closed, so this never fails.
     let permit = Arc::clone(permits).acquire_owned().await.ok();
     accepting.set(None);
     loop {
@@ -144,24 +140,21 @@ impl Server {
         permit: Option<OwnedSemaphorePermit>,
         graceful: &GracefulShutdown,
     ) {
-        // Answers are small: waiting to fill a segment only adds delay. A failure here is the connection's end anyway.
+        // Answers are small: Nagle's algorithm would only delay them. If this fails, the next write fails too.
         let _ = stream.set_nodelay(true);
         let app = self.app.clone();
-        let wire = Wire::new(stream, self.limits.write_stall);
-        let tape = wire.tape();
+        let stream = ClientStream::new(stream, self.limits.write_stall);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            if request.headers().contains_key(TRANSFER_ENCODING) && tape.has_two_lengths() {
-                request.extensions_mut().insert(TwoLengths);
-            }
             app.clone().oneshot(request.map(Body::new))
         });
-        let connection = graceful.watch(self.http().serve_connection(TokioIo::new(wire), service));
+        let connection =
+            graceful.watch(self.http().serve_connection(TokioIo::new(stream), service));
         let cut = self.cut.clone();
         self.connections.spawn(async move {
             let open = metrics::gauge!("http_connections");
             open.increment(1);
-            // A client that breaks off is its own business; what it asked for is in the request's log line.
+            // A client that disconnects is no error of the server; the request has its own log line.
             let _ = cut.run_until_cancelled(connection).await;
             open.decrement(1);
             drop(permit);

@@ -1,0 +1,298 @@
+//! JSON bodies: parsed, and refused with the place of what is wrong.
+//!
+//! 400 is no JSON, 422 is JSON of another shape or against the rules of its fields, with a JSON pointer (RFC 6901) to each
+//! wrong place. No text that gets through has a NUL, which PostgreSQL cannot keep.
+
+use std::collections::HashSet;
+
+use garde::Validate;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, error::Category, value::RawValue};
+
+use crate::problem::{FieldError, Problem};
+
+/// The most objects of an array.
+pub const OBJECTS_MAX: usize = 1_000;
+
+/// Parses an object and checks the rules of its fields; the problem names the line and column, or the pointer.
+///
+/// # Errors
+/// 400 when it is not JSON, 422 when it is JSON of another shape.
+pub(super) fn parse_object<T>(bytes: &[u8]) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    check_syntax(bytes)?;
+    // serde would read an array as a struct, field after field.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::unprocessable(vec![not_an_object("")]));
+    }
+    parse_checked(bytes)
+}
+
+/// Parses an array of up to [`OBJECTS_MAX`] objects, each as [`parse_object`] does; a pointer begins with the index.
+///
+/// # Errors
+/// As [`parse_object`].
+pub(super) fn parse_objects<T>(bytes: &[u8]) -> Result<Vec<T>, Problem>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    check_syntax(bytes)?;
+    let items: Vec<Box<RawValue>> = parse(bytes)?;
+    if items.len() > OBJECTS_MAX {
+        let detail = format!("must have at most {OBJECTS_MAX} items");
+        return Err(Problem::unprocessable(vec![FieldError::new("", detail)]));
+    }
+    let others = items.iter().enumerate();
+    let others = others.filter(|(_, item)| !item.get().starts_with('{'));
+    let errors: Vec<_> = others
+        .map(|(index, _)| not_an_object(&format!("/{index}")))
+        .collect();
+    if !errors.is_empty() {
+        return Err(Problem::unprocessable(errors));
+    }
+    parse_checked(bytes)
+}
+
+fn parse_checked<T>(bytes: &[u8]) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let body = parse(bytes)?;
+    reject_nul::<T>(bytes)?;
+    check_rules(&body)?;
+    Ok(body)
+}
+
+fn not_an_object(pointer: &str) -> FieldError {
+    FieldError::new(pointer, "must be a JSON object")
+}
+
+/// Refuses what is no JSON. Checked before the shape: otherwise `{"title":[` would be refused because a list is not a title.
+fn check_syntax(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::bad_request("the body is empty"));
+    }
+    let checked = serde_json::from_slice::<IgnoredAny>(bytes);
+    checked.map(drop).map_err(|error| not_json(&error))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| wrong_json(&error))?;
+    json.end().map_err(|error| not_json(&error))?;
+    Ok(parsed)
+}
+
+/// Names every field that breaks its rules.
+fn check_rules(body: &impl Validate<Context = ()>) -> Result<(), Problem> {
+    let Err(report) = body.validate() else {
+        return Ok(());
+    };
+    let errors = report
+        .iter()
+        .map(|(path, error)| FieldError::new(field_pointer(&path.to_string()), error.message()));
+    Err(Problem::unprocessable(errors.collect()))
+}
+
+/// `beers[0].name` is `/beers/0/name`.
+fn field_pointer(path: &str) -> String {
+    let steps = path.split(['.', '[', ']']).filter(|step| !step.is_empty());
+    steps.map(|step| format!("/{step}")).collect()
+}
+
+/// Refuses a NUL in any text that `T` takes from the body. JSON can write one only as an escape.
+fn reject_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), Problem> {
+    let mut windows = bytes.windows(ESCAPED_NUL.len());
+    if !windows.any(|window| window == ESCAPED_NUL) {
+        return Ok(());
+    }
+    // What serde skips in ignored fields, half a surrogate pair for instance, it does not take here.
+    let body = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+    match find_nul(&body, &mut Vec::new(), &ignored_places::<T>(bytes)) {
+        Some(place) => {
+            let error = FieldError::new(place, "must not contain NUL");
+            Err(Problem::unprocessable(vec![error]))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How JSON writes NUL.
+const ESCAPED_NUL: &[u8] = b"\\u0000";
+
+/// A place in a body: the names and indices on the way to it.
+type Place = Vec<String>;
+
+/// The fields that `T` does not know.
+fn ignored_places<T: DeserializeOwned>(bytes: &[u8]) -> HashSet<Place> {
+    let mut ignored = HashSet::new();
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut note = |path: serde_ignored::Path<'_>| {
+        ignored.insert(place_of(&path));
+    };
+    // The body was parsed before.
+    let _ = serde_ignored::deserialize::<_, _, T>(&mut json, &mut note);
+    ignored
+}
+
+fn place_of(path: &serde_ignored::Path<'_>) -> Place {
+    use serde_ignored::Path;
+    let (parent, step) = match path {
+        Path::Root => return Place::new(),
+        Path::Seq { parent, index } => (parent, Some(index.to_string())),
+        Path::Map { parent, key } => (parent, Some(key.clone())),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => (parent, None),
+    };
+    let mut place = place_of(parent);
+    place.extend(step);
+    place
+}
+
+/// The pointer to the first one outside of `ignored`: a body may hold thousands, and each pointer is as long as the names on
+/// the way to it.
+fn find_nul(value: &Value, place: &mut Place, ignored: &HashSet<Place>) -> Option<String> {
+    if ignored.contains(place) {
+        return None;
+    }
+    let mut inside = |name: String, value| {
+        place.push(name);
+        let found = find_nul(value, place, ignored);
+        place.pop();
+        found
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(|| pointer_to(place)),
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| inside(index.to_string(), item))
+        }
+        Value::Object(fields) => fields
+            .iter()
+            .find_map(|(name, field)| inside(name.clone(), field)),
+        _ => None,
+    }
+}
+
+fn pointer_to(place: &Place) -> String {
+    place
+        .iter()
+        .map(|name| format!("/{}", step(name)))
+        .collect()
+}
+
+fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    match error.inner().classify() {
+        // serde has no category for a duplicate key. JSON leaves its meaning open, so the body is malformed.
+        Category::Data if error.inner().to_string().starts_with("duplicate field") => {
+            not_json(error.inner())
+        }
+        Category::Data => {
+            let detail = error.inner().to_string();
+            Problem::unprocessable(vec![FieldError::new(pointer(error.path()), detail)])
+        }
+        Category::Syntax | Category::Eof | Category::Io => not_json(error.inner()),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::bad_request(format!("the body is not JSON: {error}"))
+}
+
+/// RFC 6901: `/` before each step, `~` and `/` escaped.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let written = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", step(key)),
+        Segment::Enum { variant } => format!("/{variant}"),
+        Segment::Unknown => String::new(),
+    };
+    path.iter().map(written).collect()
+}
+
+/// One step of a pointer.
+fn step(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Beer {
+        #[garde(length(chars, min = 1))]
+        name: String,
+    }
+
+    /// The names, or status and pointers of the problem.
+    fn names(body: &str) -> Result<Vec<String>, (u16, Vec<String>)> {
+        match parse_objects::<Beer>(body.as_bytes()) {
+            Ok(beers) => Ok(beers.into_iter().map(|beer| beer.name).collect()),
+            Err(problem) => Err((problem.status().as_u16(), problem.pointers())),
+        }
+    }
+
+    #[test]
+    fn an_array_of_objects_is_taken() {
+        assert_eq!(names(r#"[{"name":"a"},{"name":"b"}]"#).unwrap(), ["a", "b"]);
+        assert_eq!(names("[]").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn each_wrong_item_is_named_by_its_index() {
+        let pointers = |body| names(body).unwrap_err();
+        let wrong = |status, pointer: &str| (status, vec![pointer.to_owned()]);
+        assert_eq!(pointers(r#"[{"name":"a"},["b"]]"#), wrong(422, "/1"));
+        assert_eq!(
+            pointers(r#"[{"name":"a"},{"name":7}]"#),
+            wrong(422, "/1/name")
+        );
+        assert_eq!(
+            pointers(r#"[{"name":"a"},{"name":""}]"#),
+            wrong(422, "/1/name")
+        );
+        assert_eq!(pointers(r#"[{"name":"\u0000"}]"#), wrong(422, "/0/name"));
+        assert_eq!(pointers(r#"[{"name":["#), (400, Vec::new()));
+    }
+
+    #[test]
+    fn a_nul_is_refused_whatever_stands_beside_it() {
+        let refused = |body: &str| names(body).unwrap_err().0;
+        assert_eq!(refused(r#"[{"name":"a\u0000b","x":"\ud800"}]"#), 400);
+        assert_eq!(refused(r#"[{"name":"a\u0000b","x":1e999}]"#), 400);
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let body = format!(r#"[{{"name":"a\u0000b","x":{deep}}}]"#);
+        assert_eq!(refused(&body), 400);
+    }
+
+    #[test]
+    fn a_nul_in_an_ignored_field_is_ignored() {
+        let key = "k".repeat(100_000);
+        let nuls = vec![r#""\u0000""#; 10_000].join(",");
+        let body = format!(r#"[{{"name":"a","{key}":[{nuls}],"\u0000":0}}]"#);
+        assert_eq!(names(&body).unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn of_many_nuls_the_first_is_told() {
+        let body = format!("[{}]", vec![r#"{"name":"\u0000"}"#; OBJECTS_MAX].join(","));
+        assert_eq!(names(&body).unwrap_err(), (422, vec!["/0/name".to_owned()]));
+    }
+
+    #[test]
+    fn an_array_has_a_limit() {
+        let body = |count| format!("[{}]", vec![r#"{"name":"a"}"#; count].join(","));
+        assert_eq!(names(&body(OBJECTS_MAX)).unwrap().len(), OBJECTS_MAX);
+        assert_eq!(
+            names(&body(OBJECTS_MAX + 1)).unwrap_err(),
+            (422, vec![String::new()])
+        );
+    }
+}
