@@ -14,14 +14,14 @@ use lapin::{
     types::ShortString,
 };
 
+use messages::topology::dead_letter_queue;
+
 use crate::{
-    BrokerError, Incoming, Outgoing, PublishError, Publisher, Settings,
+    BrokerError, Destination, Incoming, Outgoing, PublishError, Publisher, Settings,
     connection::{Connection, acknowledge, within},
     consumer::{X_REASON, X_REFUSED_AT},
-    dead_letter_queue, topology,
+    topology,
 };
-use platform::trace_context::TRACEPARENT;
-
 /// How long a replayed message may wait for its confirm.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -113,7 +113,7 @@ impl DeadLetters {
     ) -> Result<usize, DeadLetterError> {
         self.remove(which, async |message| {
             publisher
-                .publish(self.revived(message), CONFIRM_DEADLINE)
+                .publish(self.revived(&message), CONFIRM_DEADLINE)
                 .await
         })
         .await
@@ -139,14 +139,12 @@ impl DeadLetters {
         Ok(done)
     }
 
-    fn revived(&self, message: Incoming) -> Outgoing {
-        let trace = message.header(TRACEPARENT).map(str::to_owned);
-        let id = message.message_id.as_deref();
-        let revived = Outgoing::with_raw_id(self.source.clone(), id, message.body);
-        match trace {
-            Some(trace) => revived.with_header(TRACEPARENT, &trace),
-            None => revived,
-        }
+    fn revived(&self, message: &Incoming) -> Outgoing {
+        let (queue, id) = (
+            Destination::Queue(self.source.clone()),
+            message.message_id.as_deref(),
+        );
+        Outgoing::with_raw_id(queue, id, message.body.clone()).with_origin_of(message)
     }
 
     async fn visit(&self) -> Result<(Connection, Visit), BrokerError> {

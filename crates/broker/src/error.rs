@@ -33,8 +33,11 @@ pub enum BrokerError {
     /// No permission for what we asked on an open connection.
     #[error("the broker refuses us")]
     Refused(#[source] lapin::Error),
-    /// The queue exists with other arguments than ours; an operator has to delete it or move its messages.
-    #[error("queue {queue} exists with other arguments than durable and x-queue-type=quorum")]
+    /// The queue or exchange exists with other arguments than ours; an operator has to delete it or move its messages.
+    #[error(
+        "{queue} exists with other arguments: a queue has to be durable with x-queue-type=quorum, an exchange durable \
+         and fanout"
+    )]
     Mismatch {
         /// Its name.
         queue: String,
@@ -63,9 +66,9 @@ pub enum BrokerError {
     /// The consumer was cancelled by the broker, for instance because its queue was deleted.
     #[error("the broker cancelled the consumer")]
     Cancelled,
-    /// The broker did not take a message: returned as unroutable, or refused.
-    #[error("the broker did not take a message: {0}")]
-    NotTaken(String),
+    /// The broker does not confirm on this channel; nothing can be known of what is sent over it.
+    #[error("confirms are off")]
+    ConfirmsOff,
     /// No confirm in time on an open connection.
     #[error("no confirm within {0:?}")]
     Unconfirmed(Duration),

@@ -8,6 +8,7 @@
 //!
 //! # Layout
 //!
+//! - [`Broker`], [`Consumers`]: what one process has of it; `settings`: where the broker is.
 //! - `connection`: one connection, bounded in every wait; what the client library does not tell of its end.
 //! - `topology`: the one declaration of a queue.
 //! - `supervisor`: generation after generation; `status`: what a generation is, the state for health, one log line per outage; `backoff`: the pauses.
@@ -16,6 +17,7 @@
 //! - [`consumer`]: batches into one transaction, bisection, holding, refusal.
 //! - [`monitor`]: how many messages wait, and whether the broker answers.
 //! - [`dead_letters`]: list, replay and discard.
+//! - `outbox`: messages that are written within a transaction, and published once it is committed (feature `database`).
 //! - [`metrics`]: every name that is recorded here.
 
 mod backoff;
@@ -26,49 +28,23 @@ mod error;
 mod message;
 pub mod metrics;
 pub mod monitor;
+#[cfg(feature = "database")]
+pub mod outbox;
+mod parts;
 pub mod publisher;
+mod settings;
 mod status;
 mod supervisor;
 mod topology;
 
-use std::fmt;
-
-use secrecy::SecretString;
-
-pub use consumer::{Consumer, Consuming, Failure, Refusal};
+pub use consumer::{Consumer, Consuming, Failure, Received, Refusal, Refused};
 pub use dead_letters::DeadLetters;
 pub use error::BrokerError;
-pub use message::{Incoming, Outgoing};
+pub use message::{Destination, Incoming, Outgoing};
 pub use monitor::Monitor;
+pub use parts::{Broker, Consumers, health};
 pub use publisher::{PublishError, Publisher};
-pub use topology::dead_letter_queue;
-
-/// Where the broker is, and who we are to it.
-#[derive(Clone)]
-pub struct Settings {
-    /// What the variables of user and password begin with, for messages: `BILLING_AMQP`.
-    pub variables: &'static str,
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// The virtual host, as the broker names it: `/`, not `%2f`.
-    pub vhost: String,
-    /// User name.
-    pub user: String,
-    /// Its password.
-    pub password: SecretString,
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "amqp://{}:[redacted]@{}:{}{}",
-            self.user, self.host, self.port, self.vhost
-        )
-    }
-}
+pub use settings::Settings;
 
 /// What a publisher or a consumer knows of its connection right now; for `/health/ready`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,18 +14,56 @@ use lapin::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use messages::Route;
 use platform::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
 
 /// The longest header value that is sent, in bytes; the rest is cut off.
 const HEADER_MAX: usize = 1024;
 
+/// Names ids that are no uuids (RFC 9562, section 5.5).
+const FOREIGN_IDS: Uuid = Uuid::from_u128(0x6f0c_3a52_95a1_4c5e_9d42_0d4b_7e1f_8a37);
+
 /// Delivery mode 2: the queue keeps it on disk.
 const PERSISTENT: u8 = 2;
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// The queue of this name.
+    Queue(String),
+    /// Every queue that this exchange feeds.
+    Fanout(String),
+}
+
+impl Destination {
+    /// The name of the queue or exchange.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue(name) | Self::Fanout(name) => name,
+        }
+    }
+}
+
+impl From<Route> for Destination {
+    fn from(route: Route) -> Self {
+        match route {
+            Route::Queue(name) => Self::Queue(name.into()),
+            Route::Fanout(name) => Self::Fanout(name.into()),
+        }
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(queue: &str) -> Self {
+        Self::Queue(queue.into())
+    }
+}
 
 /// A message to publish: persistent JSON with an id and a few text headers.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    pub(super) queue: String,
+    pub(super) destination: Destination,
     pub(super) body: Bytes,
     message_id: Option<ShortString>,
     headers: FieldTable,
@@ -33,15 +71,19 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message for `queue`. The id is its identity: sent twice under one id, it counts once.
-    pub fn new(queue: impl Into<String>, id: Uuid, body: impl Into<Bytes>) -> Self {
-        Self::with_raw_id(queue.into(), Some(&id.to_string()), body.into())
+    /// A message for a queue or an exchange. The id is its identity: sent twice under one id, it counts once.
+    pub fn new(destination: impl Into<Destination>, id: Uuid, body: impl Into<Bytes>) -> Self {
+        Self::with_raw_id(destination.into(), Some(&id.to_string()), body.into())
     }
 
     /// Passes on an id as it came, which may be none or anything up to 255 bytes.
-    pub(super) fn with_raw_id(queue: String, message_id: Option<&str>, body: Bytes) -> Self {
+    pub(super) fn with_raw_id(
+        destination: Destination,
+        message_id: Option<&str>,
+        body: Bytes,
+    ) -> Self {
         Self {
-            queue,
+            destination,
             body,
             message_id: message_id.and_then(|id| ShortString::try_new(id).ok()),
             headers: FieldTable::default(),
@@ -52,10 +94,57 @@ impl Outgoing {
     /// Adds a text header; a value above 1 KiB is cut.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.insert_header(name.into(), value);
+        self
+    }
+
+    fn insert_header(&mut self, name: ShortString, value: &str) {
         let value = &value[..value.floor_char_boundary(HEADER_MAX)];
         self.headers
-            .insert(name.into(), AMQPValue::LongString(value.into()));
-        self
+            .insert(name, AMQPValue::LongString(value.into()));
+    }
+
+    /// Adds the headers that tell where `message` came from.
+    pub(super) fn with_origin_of(self, message: &Incoming) -> Self {
+        let origin = message.origin();
+        origin.fold(self, |outgoing, (name, value)| {
+            outgoing.with_header(name, value)
+        })
+    }
+
+    /// A message as it was when it was kept: what has no place in AMQP is left out.
+    #[cfg(feature = "database")]
+    pub(super) fn restored(
+        destination: Destination,
+        id: Uuid,
+        body: impl Into<Bytes>,
+        headers: &BTreeMap<String, String>,
+        made_at: OffsetDateTime,
+    ) -> Self {
+        let mut message = Self::new(destination, id, body);
+        for (name, value) in headers {
+            if let Ok(name) = ShortString::try_new(name.as_str()) {
+                message.insert_header(name, value);
+            }
+        }
+        Self { made_at, ..message }
+    }
+
+    /// The id as it is sent.
+    pub(super) fn message_id(&self) -> Option<&str> {
+        self.message_id.as_ref().map(ShortString::as_str)
+    }
+
+    /// The id, if it is a uuid.
+    #[cfg(feature = "database")]
+    pub(super) fn id(&self) -> Option<Uuid> {
+        self.message_id()?.parse().ok()
+    }
+
+    /// Its headers.
+    #[cfg(feature = "database")]
+    pub(super) fn headers(&self) -> BTreeMap<String, String> {
+        text_headers(&self.headers)
     }
 
     /// Bytes that it holds in memory while it waits.
@@ -108,10 +197,23 @@ impl Incoming {
         Self { timestamp, ..self }
     }
 
-    /// The id, when it is a uuid.
+    /// The id; one that is no uuid is turned into one, always the same. A message without any cannot be told from its
+    /// twin.
     #[must_use]
     pub fn id(&self) -> Option<Uuid> {
-        self.message_id.as_deref()?.parse().ok()
+        let id = self.message_id.as_deref()?;
+        Some(
+            id.parse()
+                .unwrap_or_else(|_| Uuid::new_v5(&FOREIGN_IDS, id.as_bytes())),
+        )
+    }
+
+    /// The headers that tell where it came from; a copy of it keeps them.
+    pub(super) fn origin(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let origin = [TRACEPARENT, X_REQUEST_ID];
+        origin
+            .into_iter()
+            .filter_map(|name| Some((name, self.header(name)?)))
     }
 
     /// The request that sent it, to find both in the logs.

@@ -34,6 +34,13 @@ pub const OLDEST_AGE: &str = "broker_oldest_message_age_seconds";
 /// Times that a consumer could settle messages and did not, by `queue`.
 pub const STALLS: &str = "broker_stalls_total";
 
+/// Messages in the outbox of the database, those that failed included; NaN while it is unknown.
+pub const OUTBOX_DEPTH: &str = "broker_outbox_depth";
+/// Seconds since the oldest message of the outbox was written that has not failed; NaN while it is unknown.
+pub const OUTBOX_OLDEST_AGE: &str = "broker_outbox_oldest_message_age_seconds";
+/// Messages in the outbox that the broker did not take when they were tried; NaN while it is unknown.
+pub const OUTBOX_FAILED: &str = "broker_outbox_failed";
+
 /// The metrics of this module, `(name, what it counts)`; a test holds the README to it.
 pub const METRICS: &[(&str, &str)] = &[
     (PUBLISHED, "messages that the broker confirmed, by queue"),
@@ -72,5 +79,17 @@ pub const METRICS: &[(&str, &str)] = &[
     (
         STALLS,
         "times that a consumer could settle messages and did not for 15 s, by queue",
+    ),
+    (
+        OUTBOX_DEPTH,
+        "messages in the outbox; NaN while the database does not answer",
+    ),
+    (
+        OUTBOX_OLDEST_AGE,
+        "time since the oldest message of the outbox was written that has not failed; NaN while the database does not answer",
+    ),
+    (
+        OUTBOX_FAILED,
+        "messages in the outbox that the broker did not take; tried again; NaN while the database does not answer",
     ),
 ];

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use messages::topology::Declarations;
 use metrics::gauge;
 use platform::runtime::Tasks;
 use tokio::{sync::watch, time::sleep};
@@ -51,9 +52,9 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Starts it as one of `tasks`, for the queues that this service reads and writes.
+    /// Starts it as one of `tasks`, for the queues that this service declares.
     #[must_use]
-    pub fn start(settings: Settings, queues: &[&str], tasks: &Tasks) -> Self {
+    pub fn start(settings: Settings, declarations: &Declarations, tasks: &Tasks) -> Self {
         let last = watch::Sender::new(None);
         let (status, state) = Status::new("monitor".into());
         let monitor = Self {
@@ -62,7 +63,7 @@ impl Monitor {
         };
         let mut poller = Poller {
             settings,
-            queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
+            queues: declarations.queues.iter().cloned().collect(),
             last,
         };
         let stop = tasks.stop.clone();

@@ -4,7 +4,10 @@
 //! built after a pause. An outage is told once when it begins and once when it is over; the tries between are at
 //! debug level. A reason that another person has to mend (a wrong password after a restart) is told as well.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use metrics::{counter, gauge};
 use tokio::sync::watch;
@@ -14,14 +17,16 @@ use platform::error::chain;
 
 /// A generation that ends earlier than this is no end of an outage: pauses go on growing, and its ups and downs are
 /// not news.
-pub(super) const LASTING: Duration = Duration::from_secs(5);
+const LASTING: Duration = Duration::from_secs(5);
 
 /// The state of one supervised connection, and the only place that tells of its changes.
 pub(super) struct Status {
     role: String,
     state: watch::Sender<BrokerState>,
-    /// The generation before ended because a message was not taken or not confirmed.
+    /// The generation before ended because a message was not confirmed.
     doubted: bool,
+    /// When a message was not taken.
+    doubted_at: Mutex<Option<Instant>>,
     up_since: Option<Instant>,
     outage: Option<Outage>,
 }
@@ -55,6 +60,7 @@ impl Status {
             role,
             state,
             doubted: false,
+            doubted_at: Mutex::default(),
             up_since: None,
             outage: None,
         };
@@ -90,7 +96,7 @@ impl Status {
     pub(super) fn down(&mut self, error: &BrokerError) -> bool {
         self.set(BrokerState::Disconnected);
         self.doubted = match error {
-            BrokerError::NotTaken(_) | BrokerError::Unconfirmed(_) => true,
+            BrokerError::Unconfirmed(_) => true,
             // While it cannot be tried the doubt stays.
             _ => self.doubted && self.up_since.is_none(),
         };
@@ -131,6 +137,29 @@ impl Status {
                     unstable: false,
                 });
             }
+        }
+    }
+
+    /// A message was not taken.
+    pub(super) fn doubt(&self) {
+        *self
+            .doubted_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if *self.state.borrow() == BrokerState::Connected {
+            self.set(BrokerState::Unproven);
+        }
+    }
+
+    /// Without messages a doubt passes with time.
+    pub(super) fn prove_by_lasting(&self) {
+        let doubted_at = *self
+            .doubted_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let since = doubted_at.max(self.up_since);
+        if since.is_some_and(|since| since.elapsed() >= LASTING) {
+            self.prove();
         }
     }
 

@@ -19,8 +19,10 @@ mod watchdog;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
+use messages::Message;
 use platform::runtime::Tasks;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::{
     BrokerState, Incoming, Monitor, Publisher, Settings, status::Status, supervisor::supervise,
@@ -33,28 +35,55 @@ pub use refusal::{Refusal, X_REASON, X_REFUSED_AT, X_SOURCE_QUEUE};
 
 /// A queue, what its messages mean, and how they are kept.
 pub trait Consumer: Send + Sync + 'static {
-    /// A message that parsed.
-    type Message: Send + Sync;
+    /// The message on the queue.
+    type Message: Message + Send + Sync;
+
+    /// The name of this part of the service, for `--only` and health: `payments`.
+    fn name(&self) -> &'static str;
+
+    /// What one message is called, for people: `payment`.
+    fn noun(&self) -> &'static str;
 
     /// The queue to consume; declared on each connection.
     fn queue(&self) -> &str;
 
-    /// Parses at the door.
-    ///
-    /// # Errors
-    /// The reason why it can never be processed: the message is refused and not tried again.
-    fn decode(&self, delivery: &Incoming) -> Result<Self::Message, String>;
-
-    /// Stores all of `batch`, or nothing, in one transaction; drops what it has seen. May be called again for any part of it.
-    fn store(&self, batch: &[Self::Message]) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Stores all of `batch` in one transaction, except for the ones that it returns with a reason: these are refused. It
+    /// drops what it has seen. May be called again for any part of the batch.
+    fn store(
+        &self,
+        batch: &[Received<Self::Message>],
+    ) -> impl Future<Output = Result<Vec<Refused>, Failure>> + Send;
 
     /// Records that these were refused, so that a client can be told why. May be called again for the same ones.
     ///
     /// A permanent failure is logged and the message goes to the dead-letter queue all the same.
-    fn refused(&self, refusals: &[Refusal]) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn refused(&self, refusals: &[Refusal]) -> impl Future<Output = Result<(), Failure>> + Send {
+        let _ = refusals;
+        async { Ok(()) }
+    }
 
     /// Whether the store can be asked anything at all right now.
     fn store_answers(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// A delivered message that parsed.
+#[derive(Debug, Clone)]
+pub struct Received<M> {
+    /// Its identity: one id, one effect. New for a message that came without any.
+    pub id: Uuid,
+    /// What it says.
+    pub message: M,
+    /// As it was delivered.
+    pub delivery: Incoming,
+}
+
+/// A message of a batch that can never be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place in the batch.
+    pub place: usize,
+    /// Why; for people.
+    pub reason: String,
 }
 
 /// Why something was not stored.
@@ -70,6 +99,17 @@ impl Failure {
     /// A failure that another try may not meet.
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Transient(error.into())
+    }
+}
+
+#[cfg(feature = "database")]
+impl From<platform::database::DatabaseError> for Failure {
+    fn from(error: platform::database::DatabaseError) -> Self {
+        if error.is_transient() {
+            Self::transient(error)
+        } else {
+            Self::Permanent(platform::error::chain(&error))
+        }
     }
 }
 
@@ -113,6 +153,8 @@ impl Default for Limits {
 /// A handle to a consumer that runs; for health.
 #[derive(Debug, Clone)]
 pub struct Consuming {
+    name: &'static str,
+    noun: &'static str,
     queue: String,
     state: watch::Receiver<BrokerState>,
     progress: Arc<Progress>,
@@ -142,6 +184,27 @@ impl Consuming {
         Ok(())
     }
 
+    /// The name of this part of the service.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// [`Self::progress`] for `/health/ready`; the error is a short reason.
+    ///
+    /// # Errors
+    /// When nothing is settled.
+    pub fn recording(&self) -> Result<(), String> {
+        self.progress().map_err(|Unsettled { time, waiting }| {
+            let waiting = waiting.map_or("an unknown number".into(), |waiting| waiting.to_string());
+            let seconds = time.as_secs();
+            format!(
+                "no {} recorded for {seconds} s, {waiting} waiting",
+                self.noun
+            )
+        })
+    }
+
     /// Whether what waits is being settled.
     ///
     /// # Errors
@@ -166,49 +229,54 @@ pub struct Unsettled {
     pub waiting: Option<u32>,
 }
 
-/// Starts consuming as one of `tasks`; `dead_letters` must have been started with the queue of [`crate::dead_letter_queue`],
-/// and `monitor` with the consumer's.
+/// What a consumer needs beside itself.
+#[derive(Clone)]
+pub struct Setup {
+    /// Where the broker is.
+    pub settings: Settings,
+    /// Publishes what is refused; it has declared the queue of [`dead_letter_queue`](messages::topology::dead_letter_queue).
+    pub dead_letters: Publisher,
+    /// Looks at the queue.
+    pub monitor: Monitor,
+    /// How much at once, and how long.
+    pub limits: Limits,
+}
+
+/// Starts consuming as one of `tasks`.
 ///
 /// It connects in the background and never fails to start. When `tasks.stop` is cancelled it fetches no more,
 /// finishes the batch in hand and ends; a batch that is being held goes back to the queue at once.
-pub fn start<C: Consumer>(
-    consumer: C,
-    settings: Settings,
-    dead_letters: Publisher,
-    monitor: Monitor,
-    limits: Limits,
-    tasks: &Tasks,
-) -> Consuming {
+pub fn start<C: Consumer>(consumer: C, setup: Setup, tasks: &Tasks) -> Consuming {
     let (consumer, progress) = (Arc::new(consumer), Arc::new(Progress::new()));
-    let queue = consumer.queue().to_owned();
-    let role = format!("consumer of {queue}");
+    let role = format!("consumer of {}", consumer.queue());
     let (status, state) = Status::new(role.clone());
+    let consuming = Consuming {
+        name: consumer.name(),
+        noun: consumer.noun(),
+        queue: consumer.queue().to_owned(),
+        state: state.clone(),
+        progress: Arc::clone(&progress),
+        monitor: setup.monitor.clone(),
+        limit: setup.limits.stall,
+    };
     let watchdog = Watchdog {
         consumer: Arc::clone(&consumer),
         progress: Arc::clone(&progress),
-        connection: state.clone(),
-        monitor: monitor.clone(),
-        limit: limits.stall,
+        connection: state,
+        monitor: setup.monitor.clone(),
+        limit: setup.limits.stall,
         tasks: tasks.clone(),
     };
+    let stop = tasks.stop.clone();
     let mut supervisor = Supervisor {
         consumer,
-        settings,
-        dead_letters,
-        limits,
-        stop: tasks.stop.clone(),
-        progress: Arc::clone(&progress),
+        setup,
+        stop: stop.clone(),
+        progress,
     };
-    let stop = tasks.stop.clone();
+    tasks.spawn(format!("the watchdog of the {role}"), watchdog.run());
     tasks.spawn(format!("the {role}"), async move {
         supervise(&mut supervisor, status, stop).await;
     });
-    tasks.spawn(format!("the watchdog of the {role}"), watchdog.run());
-    Consuming {
-        queue,
-        state,
-        progress,
-        monitor,
-        limit: limits.stall,
-    }
+    consuming
 }

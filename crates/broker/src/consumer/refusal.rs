@@ -2,9 +2,9 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use platform::trace_context::{TRACEPARENT, X_REQUEST_ID};
+use messages::topology::dead_letter_queue;
 
-use crate::{Incoming, Outgoing, dead_letter_queue};
+use crate::{Destination, Incoming, Outgoing};
 
 /// Header of a dead letter: why it was refused.
 pub const X_REASON: &str = "x-reason";
@@ -12,9 +12,6 @@ pub const X_REASON: &str = "x-reason";
 pub const X_SOURCE_QUEUE: &str = "x-source-queue";
 /// Header of a dead letter: when it was refused, RFC 3339 in UTC.
 pub const X_REFUSED_AT: &str = "x-refused-at";
-
-/// The headers of the original that a dead letter keeps.
-const KEPT: [&str; 2] = [TRACEPARENT, X_REQUEST_ID];
 
 /// The longest reason, in characters.
 const REASON_MAX: usize = 500;
@@ -42,16 +39,11 @@ impl Refusal {
     pub(super) fn dead_letter(&self, source: &str, at: OffsetDateTime) -> Outgoing {
         let at = at.truncate_to_microsecond();
         let message = &self.message;
-        let queue = dead_letter_queue(source);
-        let letter =
-            Outgoing::with_raw_id(queue, message.message_id.as_deref(), message.body.clone())
-                .with_header(X_REASON, &self.reason)
-                .with_header(X_SOURCE_QUEUE, source)
-                .with_header(X_REFUSED_AT, &at.format(&Rfc3339).unwrap_or_default());
-        KEPT.into_iter()
-            .filter_map(|name| Some((name, message.header(name)?)))
-            .fold(letter, |letter, (name, value)| {
-                letter.with_header(name, value)
-            })
+        let queue = Destination::Queue(dead_letter_queue(source));
+        Outgoing::with_raw_id(queue, message.message_id.as_deref(), message.body.clone())
+            .with_header(X_REASON, &self.reason)
+            .with_header(X_SOURCE_QUEUE, source)
+            .with_header(X_REFUSED_AT, &at.format(&Rfc3339).unwrap_or_default())
+            .with_origin_of(message)
     }
 }

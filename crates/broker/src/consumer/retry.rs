@@ -37,18 +37,18 @@ pub(super) struct Held<'a> {
 
 impl Retry<'_> {
     /// Tries until it works or fails for good; the inner error is the reason.
-    pub(super) async fn run<F>(
+    pub(super) async fn run<T, F>(
         &mut self,
         step: impl Fn() -> F,
-    ) -> Result<Result<(), String>, BrokerError>
+    ) -> Result<Result<T, String>, BrokerError>
     where
-        F: Future<Output = Result<(), Failure>> + Send,
+        F: Future<Output = Result<T, Failure>> + Send,
     {
         loop {
             let answer = step().await;
             self.progress.record_activity();
             let settled = match answer {
-                Ok(()) => Ok(()),
+                Ok(done) => Ok(done),
                 Err(Failure::Permanent(reason)) => Err(reason),
                 Err(Failure::Transient(error)) => {
                     self.pause(&*error).await?;

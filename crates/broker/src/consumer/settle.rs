@@ -3,17 +3,24 @@
 //! Stored is committed before anything is acknowledged. A refusal is first recorded, then confirmed by the broker
 //! in the dead-letter queue, then acknowledged with its batch: a crash in between repeats a step and loses nothing.
 
-use std::{ops::Range, time::Duration};
+use std::{
+    any::Any,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use lapin::options::BasicAckOptions;
+use messages::Message;
 use metrics::{counter, histogram};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{
-    Consumer, Failure, Limits, Refusal, batch::Batch, bisection::Bisection, progress::Progress,
-    retry::Retry,
+    Consumer, Failure, Limits, Received, Refusal, Refused, batch::Batch, bisection::Bisection,
+    progress::Progress, retry::Retry,
 };
 use crate::{
     BrokerError, Incoming, Outgoing, PublishError, Publisher, connection::acknowledge,
@@ -29,22 +36,21 @@ pub(super) struct Settling<'a, C> {
     pub(super) retry: Retry<'a>,
 }
 
-/// The parsed messages with their places in the batch, and the refused ones.
+/// The parsed messages with their places, and the refused ones.
 struct Sorted<M> {
-    messages: Vec<M>,
+    messages: Vec<Received<M>>,
     places: Vec<usize>,
-    refused: Vec<(usize, String)>,
+    refused: Vec<Refused>,
 }
 
 impl<C: Consumer> Settling<'_, C> {
     /// Takes the messages of a batch to their end, and acknowledges them.
     pub(super) async fn settle(mut self, batch: &Batch) -> Result<(), BrokerError> {
         let deliveries = &batch.messages[..];
-        let sorted = self.sort(deliveries);
-        let refused = self.store(sorted).await?;
+        let refused = self.store(sort(deliveries)).await?;
         let refusals: Vec<_> = refused
             .into_iter()
-            .map(|(place, reason)| Refusal::new(deliveries[place].clone(), &reason))
+            .map(|refused| Refusal::new(deliveries[refused.place].clone(), &refused.reason))
             .collect();
         self.refuse(&refusals).await?;
         // One for the whole batch, through its last delivery.
@@ -56,50 +62,38 @@ impl<C: Consumer> Settling<'_, C> {
         Ok(())
     }
 
-    fn sort(&self, deliveries: &[Incoming]) -> Sorted<C::Message> {
-        let mut sorted = Sorted {
-            messages: Vec::with_capacity(deliveries.len()),
-            places: Vec::with_capacity(deliveries.len()),
-            refused: Vec::new(),
-        };
-        for (place, delivery) in deliveries.iter().enumerate() {
-            match self.consumer.decode(delivery) {
-                Ok(message) => {
-                    sorted.messages.push(message);
-                    sorted.places.push(place);
-                }
-                Err(reason) => sorted.refused.push((place, reason)),
-            }
-        }
-        sorted
-    }
-
     /// Stores what can be stored; returns all that is refused, in the order of delivery.
-    async fn store(
-        &mut self,
-        sorted: Sorted<C::Message>,
-    ) -> Result<Vec<(usize, String)>, BrokerError> {
+    async fn store(&mut self, sorted: Sorted<C::Message>) -> Result<Vec<Refused>, BrokerError> {
         let Sorted {
             messages,
             places,
             mut refused,
         } = sorted;
         let consumer = self.consumer;
-        let step = |part: Range<usize>| timed(consumer, &messages[part]);
-        let bad = divide(&mut self.retry, messages.len(), step).await?;
-        refused.extend(bad.into_iter().map(|(at, reason)| (places[at], reason)));
-        refused.sort_by_key(|(place, _)| *place);
+        let step = |part: Range<usize>| store_timed(consumer, &messages[part]);
+        let found = divide(&mut self.retry, messages.len(), step).await?;
+        refused.extend(found.into_iter().map(|Refused { place, reason }| Refused {
+            place: places[place],
+            reason,
+        }));
+        refused.sort_by_key(|refused| refused.place);
         Ok(refused)
     }
 
     async fn refuse(&mut self, refusals: &[Refusal]) -> Result<(), BrokerError> {
         let consumer = self.consumer;
-        let record = |part: Range<usize>| consumer.refused(&refusals[part]);
-        for (at, error) in divide(&mut self.retry, refusals.len(), record).await? {
-            let id = &refusals[at].message.message_id;
+        let record = |part: Range<usize>| {
+            let recording = async move {
+                consumer.refused(&refusals[part]).await?;
+                Ok(Vec::new())
+            };
+            catch("recording it", recording)
+        };
+        for Refused { place, reason } in divide(&mut self.retry, refusals.len(), record).await? {
+            let id = &refusals[place].message.message_id;
             tracing::warn!(
                 ?id,
-                error,
+                reason,
                 "a refusal could not be recorded; its dead letter tells the reason"
             );
         }
@@ -168,31 +162,90 @@ impl<C: Consumer> Settling<'_, C> {
     }
 }
 
+fn sort<M: Message>(deliveries: &[Incoming]) -> Sorted<M> {
+    let mut sorted = Sorted {
+        messages: Vec::with_capacity(deliveries.len()),
+        places: Vec::with_capacity(deliveries.len()),
+        refused: Vec::new(),
+    };
+    for (place, delivery) in deliveries.iter().enumerate() {
+        match parse(delivery) {
+            Ok(message) => {
+                sorted.messages.push(message);
+                sorted.places.push(place);
+            }
+            Err(reason) => sorted.refused.push(Refused { place, reason }),
+        }
+    }
+    sorted
+}
+
+/// A panic in the parser is a refusal, too: the message would cause it each time.
+fn parse<M: Message>(delivery: &Incoming) -> Result<Received<M>, String> {
+    let read = || M::parse(&delivery.body).map_err(|rejection| rejection.to_string());
+    let message = catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|panic| Err(panicked("reading it", &*panic)))?;
+    Ok(Received {
+        id: delivery.id().unwrap_or_else(Uuid::now_v7),
+        message,
+        delivery: delivery.clone(),
+    })
+}
+
 /// One try to store, with its time.
-async fn timed<C: Consumer>(consumer: &C, messages: &[C::Message]) -> Result<(), Failure> {
+async fn store_timed<C: Consumer>(
+    consumer: &C,
+    messages: &[Received<C::Message>],
+) -> Result<Vec<Refused>, Failure> {
     let begin = Instant::now();
-    let result = consumer.store(messages).await;
+    let result = catch("storing it", async { consumer.store(messages).await }).await;
     histogram!(names::STORE_SECONDS, "queue" => consumer.queue().to_owned())
         .record(begin.elapsed());
     result
 }
 
-/// Runs `step` over all of `0..len`, halving what fails for good; returns the single places that did.
+/// A panic of a consumer counts as a permanent failure, so that its message is found.
+async fn catch<T>(
+    doing: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.unwrap_or_else(|panic| Err(Failure::Permanent(panicked(doing, &*panic))))
+}
+
+fn panicked(doing: &str, panic: &(dyn Any + Send)) -> String {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or(panic.downcast_ref::<&str>().copied());
+    format!(
+        "{doing} panicked: {}",
+        said.unwrap_or("for no stated reason")
+    )
+}
+
+/// Runs `step` over all of `0..len`, halving what fails for good; returns what is refused, with places in `0..len`.
 async fn divide<F>(
     retry: &mut Retry<'_>,
     len: usize,
     step: impl Fn(Range<usize>) -> F,
-) -> Result<Vec<(usize, String)>, BrokerError>
+) -> Result<Vec<Refused>, BrokerError>
 where
-    F: Future<Output = Result<(), Failure>> + Send,
+    F: Future<Output = Result<Vec<Refused>, Failure>> + Send,
 {
-    let mut bisection = Bisection::new(len);
+    let (mut bisection, mut refused) = (Bisection::new(len), Vec::new());
     while let Some(part) = bisection.next() {
-        if let Err(reason) = retry.run(|| step(part.clone())).await? {
-            bisection.failed(part, reason);
+        match retry.run(|| step(part.clone())).await? {
+            Ok(found) => refused.extend(found.into_iter().map(|found| Refused {
+                place: part.start + found.place,
+                ..found
+            })),
+            Err(reason) => bisection.failed(part, reason),
         }
     }
-    Ok(bisection.into_refused())
+    let single = bisection.into_refused().into_iter();
+    refused.extend(single.map(|(place, reason)| Refused { place, reason }));
+    Ok(refused)
 }
 
 /// Gives the letter back when it was not confirmed.

@@ -11,23 +11,20 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Consumer, Limits,
+    Consumer, Setup,
     batch::{Batch, Collected, collect, receive},
     progress::Progress,
     retry::Retry,
     settle::Settling,
 };
 use crate::{
-    BrokerError, Publisher, Settings, connection::Connection, status::Status,
-    supervisor::Generation, topology,
+    BrokerError, connection::Connection, status::Status, supervisor::Generation, topology,
 };
 
 /// Everything that consuming one queue needs.
 pub(super) struct Supervisor<C> {
     pub(super) consumer: Arc<C>,
-    pub(super) settings: Settings,
-    pub(super) dead_letters: Publisher,
-    pub(super) limits: Limits,
+    pub(super) setup: Setup,
     pub(super) stop: CancellationToken,
     pub(super) progress: Arc<Progress>,
 }
@@ -60,7 +57,7 @@ impl<C: Consumer> Generation for Supervisor<C> {
 impl<C: Consumer> Supervisor<C> {
     /// A connection, from its making to its end; `Ok` when stopped with nothing in hand.
     async fn generation(&self, status: &mut Status) -> Result<(), BrokerError> {
-        let connecting = Connection::open(&self.settings, status.role());
+        let connecting = Connection::open(&self.setup.settings, status.role());
         let Some(connection) = self.stop.run_until_cancelled(connecting).await else {
             return Ok(());
         };
@@ -88,7 +85,7 @@ impl<C: Consumer> Supervisor<C> {
         let (sender, mut delivered) = mpsc::channel(self.prefetch().into());
         let settling = async {
             loop {
-                match collect(&mut delivered, &self.limits, &self.stop).await {
+                match collect(&mut delivered, &self.setup.limits, &self.stop).await {
                     Collected::Batch(batch) => self.process(channel, &tag, batch).await?,
                     Collected::Idle => return Ok(Consumed::UntilIdle),
                     Collected::Stopped => return Ok(Consumed::UntilStopped),
@@ -102,7 +99,7 @@ impl<C: Consumer> Supervisor<C> {
     }
 
     fn prefetch(&self) -> u16 {
-        self.limits.batch.saturating_mul(2)
+        self.setup.limits.batch.saturating_mul(2)
     }
 
     /// Qos comes before consume: without it the broker would send the whole queue at once.
@@ -144,7 +141,7 @@ impl<C: Consumer> Supervisor<C> {
             let (_, settled) = tokio::join!(cancel, settling);
             settled
         };
-        timeout(self.limits.drain, finish)
+        timeout(self.setup.limits.drain, finish)
             .await
             .unwrap_or(Err(BrokerError::Stopped))
     }
@@ -152,15 +149,15 @@ impl<C: Consumer> Supervisor<C> {
     fn settling<'a>(&'a self, last: &'a Acker) -> Settling<'a, C> {
         Settling {
             consumer: &*self.consumer,
-            dead_letters: &self.dead_letters,
-            limits: &self.limits,
+            dead_letters: &self.setup.dead_letters,
+            limits: &self.setup.limits,
             progress: &self.progress,
             retry: Retry {
                 queue: self.consumer.queue(),
                 acker: last,
                 stop: &self.stop,
                 progress: &self.progress,
-                limit: self.limits.hold,
+                limit: self.setup.limits.hold,
                 held: None,
             },
         }

@@ -7,6 +7,7 @@ use metrics::counter;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::{PublishError, answers::Answer};
 use crate::{Outgoing, metrics as names};
 
 /// The most that one batch takes.
@@ -15,8 +16,11 @@ const BATCH_MAX: usize = 500;
 /// A message, and its caller.
 pub(super) struct Request {
     pub(super) message: Outgoing,
-    confirmed: oneshot::Sender<()>,
-    sent: bool,
+    outcome: oneshot::Sender<Result<(), PublishError>>,
+    /// How often it was sent.
+    sends: u32,
+    /// How many of these sends had no clear answer: the message may be kept since then.
+    unanswered: u32,
     _room: OwnedSemaphorePermit,
 }
 
@@ -24,35 +28,52 @@ impl Request {
     pub(super) fn new(
         message: Outgoing,
         room: OwnedSemaphorePermit,
-    ) -> (Self, oneshot::Receiver<()>) {
-        let (confirmed, receiver) = oneshot::channel();
+    ) -> (Self, oneshot::Receiver<Result<(), PublishError>>) {
+        let (outcome, receiver) = oneshot::channel();
         let request = Self {
             message,
-            confirmed,
-            sent: false,
+            outcome,
+            sends: 0,
+            unanswered: 0,
             _room: room,
         };
         (request, receiver)
     }
 
-    /// Tells the caller that the broker keeps the message.
-    pub(super) fn settle(self) {
+    /// Tells the caller what the broker said: it keeps the message, or did not take it.
+    pub(super) fn settle(self, outcome: Result<(), PublishError>) {
         // An error means that the caller has gone: its outcome stays unknown to it.
-        let _ = self.confirmed.send(());
+        let _ = self.outcome.send(outcome);
     }
 
-    /// Notes a send; a second one is counted.
-    pub(super) fn count_send(&mut self) {
-        if self.sent {
+    /// Notes a send; a second one is counted. Until [`Self::end_send`] the message may be kept.
+    pub(super) fn begin_send(&mut self) {
+        if self.sends > 0 {
             counter!(names::REPUBLISHED).increment(1);
         }
-        self.sent = true;
+        self.sends += 1;
+        self.unanswered += 1;
+    }
+
+    /// Notes the answer to that send.
+    pub(super) fn end_send(&mut self, answer: Answer) {
+        if answer != Answer::Unknown {
+            self.unanswered -= 1;
+        }
+    }
+
+    /// What the caller is told after this answer: a message is not taken only if no send of it can have been kept.
+    pub(super) fn outcome_of(&self, answer: Answer) -> Result<(), PublishError> {
+        match answer.outcome() {
+            Err(_) if self.unanswered > 0 => Err(PublishError::Unconfirmed),
+            outcome => outcome,
+        }
     }
 }
 
 /// Removes the requests whose callers have gone.
 pub(super) fn drop_abandoned(requests: &mut Vec<Request>) {
-    requests.retain(|request| !request.confirmed.is_closed());
+    requests.retain(|request| !request.outcome.is_closed());
 }
 
 /// The receiving end, shared by the lanes: a free lane takes what is there.

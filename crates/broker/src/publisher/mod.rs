@@ -5,6 +5,7 @@
 //! same ids. So no answer means *unknown*: the message may still arrive, and a retry must use the same id.
 //! It never waits for a timer to fill a batch, and never reports success without a confirm.
 
+mod answers;
 mod inbox;
 mod lane;
 mod supervisor;
@@ -20,7 +21,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{BrokerState, Outgoing, Settings, metrics as names, status::Status};
+use messages::topology::Declarations;
+
+use crate::{BrokerState, Destination, Outgoing, Settings, metrics as names, status::Status};
 use inbox::{Inbox, Request};
 use platform::runtime::Tasks;
 
@@ -39,40 +42,49 @@ pub enum PublishError {
     /// The service is stopping; it was not sent.
     #[error("publishing has ended")]
     Stopped,
-    /// Its queue was not named at the start, so it may not exist; it was not sent.
-    #[error("the queue was not declared by this publisher")]
+    /// Where it goes was not named at the start, so it may not exist; it was not sent.
+    #[error("its queue or exchange was not declared by this publisher")]
     Undeclared,
+    /// No queue is there for it, even after declaring; it was not taken.
+    #[error("the broker has no queue for it")]
+    Unroutable,
+    /// Its queue is full or cannot keep it; it was not taken.
+    #[error("the broker refused it")]
+    Refused,
     /// No confirm in time: *unknown*. It may have been kept, or may be kept later.
     #[error("the broker did not confirm in time")]
     Unconfirmed,
 }
+
+/// What the broker will have said of a message.
+type Outcome = oneshot::Receiver<Result<(), PublishError>>;
 
 /// A handle to one supervised publisher; clones share it.
 #[derive(Clone)]
 pub struct Publisher {
     requests: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
-    queues: Arc<[String]>,
+    declarations: Arc<Declarations>,
     state: watch::Receiver<BrokerState>,
 }
 
 impl Publisher {
-    /// Starts it as one of `tasks`; `queues` are all that it will publish to, and are declared on each connection.
+    /// Starts it as one of `tasks`; it publishes to what is in `declarations`, which are made on each connection.
     ///
     /// It connects in the background and never fails to start. When `tasks.stop` is cancelled it accepts no more,
     /// settles what it has within 2 seconds and ends.
     #[must_use]
-    pub fn start(settings: Settings, queues: &[&str], tasks: &Tasks) -> Self {
-        let queues: Arc<[String]> = queues.iter().map(|&queue| queue.to_owned()).collect();
+    pub fn start(settings: Settings, declarations: Declarations, tasks: &Tasks) -> Self {
+        let declarations = Arc::new(declarations);
         let (requests, receiver) = mpsc::channel(WAITING_MAX);
         let inbox = Inbox::new(receiver, tasks.stop.clone());
         let (status, state) = Status::new("publisher".into());
-        let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&queues), inbox);
+        let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&declarations), inbox);
         tasks.spawn("the publisher", supervisor.run(status));
         Self {
             requests,
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize)),
-            queues,
+            declarations,
             state,
         }
     }
@@ -80,13 +92,13 @@ impl Publisher {
     /// Sends `message` and waits up to `deadline` for the broker's confirm.
     ///
     /// # Errors
-    /// [`PublishError`]; all but `Unconfirmed` mean that it was not sent.
+    /// [`PublishError`]; all but `Unconfirmed` mean that it is not there.
     pub async fn publish(&self, message: Outgoing, deadline: Duration) -> Result<(), PublishError> {
         let begin = Instant::now();
-        let queue = message.queue.clone();
+        let queue = message.destination.name().to_owned();
         let result = match self.enqueue(message) {
-            Ok(confirmed) => match timeout(deadline, confirmed).await {
-                Ok(Ok(())) => Ok(()),
+            Ok(outcome) => match timeout(deadline, outcome).await {
+                Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) | Err(_) => Err(PublishError::Unconfirmed),
             },
             Err(error) => Err(error),
@@ -109,8 +121,12 @@ impl Publisher {
         self.state.clone()
     }
 
-    fn enqueue(&self, message: Outgoing) -> Result<oneshot::Receiver<()>, PublishError> {
-        if !self.queues.contains(&message.queue) {
+    fn enqueue(&self, message: Outgoing) -> Result<Outcome, PublishError> {
+        let declared = match &message.destination {
+            Destination::Queue(queue) => self.declarations.queues.contains(queue),
+            Destination::Fanout(exchange) => self.declarations.exchanges.contains(exchange),
+        };
+        if !declared {
             return Err(PublishError::Undeclared);
         }
         // A message above the limit takes all the room; it must not wait for more than there is.
@@ -118,14 +134,14 @@ impl Publisher {
         let room = Arc::clone(&self.room)
             .try_acquire_many_owned(bytes)
             .map_err(|_| PublishError::Overloaded)?;
-        let (request, confirmed) = Request::new(message, room);
+        let (request, outcome) = Request::new(message, room);
         self.requests
             .try_send(request)
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => PublishError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => PublishError::Stopped,
             })?;
-        Ok(confirmed)
+        Ok(outcome)
     }
 }
 
@@ -135,6 +151,8 @@ impl PublishError {
             Self::Overloaded => "overloaded",
             Self::Stopped => "stopped",
             Self::Undeclared => "undeclared",
+            Self::Unroutable => "unroutable",
+            Self::Refused => "refused",
             Self::Unconfirmed => "unconfirmed",
         }
     }

@@ -2,20 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lapin::{Channel, options::ConfirmSelectOptions};
+use lapin::Channel;
+use messages::topology::Declarations;
 use tokio::time::sleep;
 
 use super::{
     inbox::{Inbox, Request, drop_abandoned},
-    lane,
+    lane::{self, Lane},
 };
 use crate::{
     BrokerError, Settings,
     connection::Connection,
-    status::{LASTING, Status},
+    status::Status,
     supervisor::{Generation, supervise},
     topology,
 };
+
+/// How often a doubt may pass.
+const PROOF_TICK: Duration = Duration::from_secs(1);
 
 /// How long messages in hand may take to be settled after a stop.
 const SETTLE_LIMIT: Duration = Duration::from_secs(2);
@@ -23,16 +27,16 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(2);
 /// Owns the connection, and every request that a lane has taken and not settled.
 pub(super) struct Supervisor {
     settings: Settings,
-    queues: Arc<[String]>,
+    declarations: Arc<Declarations>,
     inbox: Inbox,
     held: [Vec<Request>; 2],
 }
 
 impl Supervisor {
-    pub(super) fn new(settings: Settings, queues: Arc<[String]>, inbox: Inbox) -> Self {
+    pub(super) fn new(settings: Settings, declarations: Arc<Declarations>, inbox: Inbox) -> Self {
         Self {
             settings,
-            queues,
+            declarations,
             inbox,
             held: Default::default(),
         }
@@ -69,27 +73,19 @@ impl Generation for Supervisor {
     async fn run(&mut self, status: &mut Status) -> Result<(), BrokerError> {
         let connection = Connection::open(&self.settings, status.role()).await?;
         let [left, right] = connection
-            .set_up(channels(&connection, &self.queues))
+            .set_up(channels(&connection, &self.declarations))
             .await?;
         status.up();
         let (status, [left_held, right_held]) = (&*status, &mut self.held);
-        let confirmed = || status.prove();
-        let lanes = futures_util::future::try_join(
-            lane::run(
-                &left,
-                connection.status(),
-                &self.inbox,
-                left_held,
-                confirmed,
-            ),
-            lane::run(
-                &right,
-                connection.status(),
-                &self.inbox,
-                right_held,
-                confirmed,
-            ),
-        );
+        let lane = |channel| Lane {
+            channel,
+            connection: &connection,
+            declarations: &self.declarations,
+            inbox: &self.inbox,
+            status,
+        };
+        let (mut left, mut right) = (lane(left), lane(right));
+        let lanes = futures_util::future::try_join(left.run(left_held), right.run(right_held));
         let publishing = async {
             tokio::select! {
                 ended = lanes => ended.map(drop),
@@ -106,24 +102,23 @@ impl Generation for Supervisor {
     }
 }
 
-/// Without messages a connection can prove itself by lasting only. It never returns.
+/// It never returns.
 async fn prove_by_lasting(status: &Status) {
-    sleep(LASTING).await;
-    status.prove();
-    std::future::pending::<()>().await;
+    loop {
+        sleep(PROOF_TICK).await;
+        status.prove_by_lasting();
+    }
 }
 
-/// Two channels in confirm mode, on a broker that has the queues.
-async fn channels(connection: &Connection, queues: &[String]) -> Result<[Channel; 2], BrokerError> {
-    let channels = [connection.channel().await?, connection.channel().await?];
-    for queue in queues {
-        let queue = topology::name(queue)?;
-        topology::declare(&channels[0], &queue).await?;
-    }
-    for channel in &channels {
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await?;
-    }
+/// Two channels in confirm mode, on a broker that has all that is declared.
+async fn channels(
+    connection: &Connection,
+    declarations: &Declarations,
+) -> Result<[Channel; 2], BrokerError> {
+    let channels = [
+        lane::channel(connection).await?,
+        lane::channel(connection).await?,
+    ];
+    topology::declare_all(&channels[0], declarations).await?;
     Ok(channels)
 }

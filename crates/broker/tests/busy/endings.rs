@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use broker::{
     BrokerState, Monitor, Outgoing, Publisher, Settings,
-    consumer::{self, Limits},
+    consumer::{self, Limits, Setup},
 };
 use futures_util::future::join_all;
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use testing::{
     Busy, Relay, TestBroker,
@@ -167,11 +168,13 @@ struct Stage {
 impl Stage {
     async fn set(queues: &[&str]) -> Self {
         let (broker, tasks) = (TestBroker::create().await, Tasks::default());
-        let publisher = Publisher::start(settings(&broker), queues, &tasks);
+        let declarations = Declarations::queues(queues.iter().copied());
+        let monitor = Monitor::start(settings(&broker), &declarations, &tasks);
+        let publisher = Publisher::start(settings(&broker), declarations, &tasks);
         reach(publisher.state(), BrokerState::Connected).await;
         Self {
             publisher,
-            monitor: Monitor::start(settings(&broker), queues, &tasks),
+            monitor,
             broker,
             _tasks: tasks,
         }
@@ -189,12 +192,13 @@ impl Stage {
     async fn play(&self, case: Case, through: Settings, bound: Duration) {
         let tasks = Tasks::default();
         case.prepare();
-        let (recorder, publisher, monitor) = (
-            case.recorder.clone(),
-            self.publisher.clone(),
-            self.monitor.clone(),
-        );
-        consumer::start(recorder, through, publisher, monitor, LIMITS, &tasks);
+        let setup = Setup {
+            settings: through,
+            dead_letters: self.publisher.clone(),
+            monitor: self.monitor.clone(),
+            limits: LIMITS,
+        };
+        consumer::start(case.recorder.clone(), setup, &tasks);
         self.publish(&case.queue, "one").await;
         if case.moment == Moment::Idle {
             case.within(bound, "stores", || case.has_stored("one"))

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use broker::{DeadLetters, Settings, consumer::Limits, dead_letters::Which};
+use broker::{DeadLetters, Monitor, Settings, consumer::Limits, dead_letters::Which};
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use testing::TestBroker;
 use tokio::time::{Instant, sleep, timeout};
@@ -182,14 +183,18 @@ async fn no_more_than_two_batches_are_fetched_ahead() {
     assert_eq!(broker.drain(QUEUE).await.len(), 1500 - 400);
 }
 
+/// The broker neither cancels nor serves the consumer of a queue that is there again at once, so the publisher waits
+/// before it declares. The monitor, which declares, too, looks at no queue here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_queue_is_made_again_and_consumed() {
     let broker = TestBroker::create().await;
     let tasks = Tasks::default();
     let publisher = publisher(settings(&broker), &tasks).await;
     let recorder = Recorder::default();
+    let monitor = Monitor::start(settings(&broker), &Declarations::default(), &tasks);
+    let limits = Limits::default();
     recorder
-        .start(settings(&broker), &publisher, Limits::default(), &tasks)
+        .start_with(monitor, settings(&broker), &publisher, limits, &tasks)
         .await;
     broker.delete_queue(QUEUE).await;
     publish(&publisher, "after").await.unwrap();

@@ -7,13 +7,14 @@ use broker::{
     consumer::Limits,
     dead_letters::{DeadLetterError, Which},
 };
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use testing::TestBroker;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
-    helpers::{DEAD, PATIENCE, QUEUE, eventually, publisher, settings},
+    helpers::{DEAD, PATIENCE, QUEUE, eventually, publisher, settings, stop},
     recorder::Recorder,
 };
 
@@ -87,6 +88,38 @@ async fn a_replay_goes_to_the_queue_under_the_same_id() {
     assert_eq!(left, ["1", "3"]);
 }
 
+/// From the first sender over the consumer and the dead letter to the queue again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_message_belongs_to_the_request_that_sent_it() {
+    let broker = TestBroker::create().await;
+    let (intake, output) = (Tasks::default(), Tasks::default());
+    let publisher = publisher(settings(&broker), &output).await;
+    let origin = [
+        ("x-request-id", "request 7"),
+        ("traceparent", "00-11-22-01"),
+    ];
+    let message = Outgoing::new(QUEUE, Uuid::now_v7(), "bad")
+        .with_header(origin[0].0, origin[0].1)
+        .with_header(origin[1].0, origin[1].1);
+    publisher.publish(message, PATIENCE).await.unwrap();
+    let recorder = Recorder::default();
+    recorder
+        .start(settings(&broker), &publisher, Limits::default(), &intake)
+        .await;
+    eventually("it is refused", || recorder.refusals().len() == 1).await;
+    stop(&intake).await;
+
+    let dead = DeadLetters::new(settings(&broker), QUEUE);
+    let letters = dead.list(9).await.unwrap();
+    assert_eq!(letters[0].message.request_id(), Some("request 7"));
+    assert_eq!(dead.replay(Which::All, &publisher).await.unwrap(), 1);
+    let replayed = broker.drain(QUEUE).await;
+    for (name, value) in origin {
+        assert_eq!(replayed[0].header(name), Some(value));
+    }
+    assert_eq!(replayed[0].header("x-reason"), None);
+}
+
 #[tokio::test]
 async fn all_can_be_replayed() {
     let (broker, publisher, dead, _) = three_dead().await;
@@ -135,7 +168,11 @@ async fn a_replay_that_is_refused_again_ends() {
 #[tokio::test]
 async fn a_replay_without_a_confirm_keeps_the_dead_letter() {
     let (broker, _publisher, dead, _) = three_dead().await;
-    let elsewhere = Publisher::start(settings(&broker), &["other"], &Tasks::default());
+    let elsewhere = Publisher::start(
+        settings(&broker),
+        Declarations::queues(["other"]),
+        &Tasks::default(),
+    );
     let error = dead.replay(Which::All, &elsewhere).await.unwrap_err();
     assert!(matches!(
         error,

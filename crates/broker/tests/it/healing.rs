@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
-use broker::{BrokerState, Monitor, Outgoing, consumer::Limits};
+use broker::{BrokerState, Monitor, Outgoing, PublishError, consumer::Limits};
 use futures_util::future::join_all;
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use testing::{TestBroker, relay::Ending};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::{
@@ -30,13 +31,22 @@ const BEFORE_ANY_LIMIT: Duration = Duration::from_secs(4);
 
 /// Routable and unroutable messages alternate on one channel: the client library puts returns on wrong confirms.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unroutable_message_is_no_success_and_goes_again() {
+async fn a_message_for_a_deleted_queue_is_no_success_and_is_taken_when_the_queue_is_back() {
     let broker = TestBroker::create().await;
     let publisher = publisher(settings(&broker), &Tasks::default()).await;
     let send = async |queue| {
         let id = Uuid::now_v7();
-        let sent = publisher.publish(Outgoing::new(queue, id, "{}"), PATIENCE);
-        sent.await.map(|()| id).expect("healed in time")
+        let send = || publisher.publish(Outgoing::new(queue, id, "{}"), PATIENCE);
+        let sending = async {
+            // A queue that is being deleted refuses what it does not keep any more.
+            loop {
+                match send().await {
+                    Err(PublishError::Refused) => {}
+                    sent => return sent.map(|()| id).expect("confirmed"),
+                }
+            }
+        };
+        timeout(PATIENCE, sending).await.expect("healed in time")
     };
     for _ in 0..5 {
         broker.delete_queue(DEAD).await;
@@ -158,7 +168,7 @@ async fn an_idle_publisher_notices_that_its_connection_is_gone() {
 async fn an_end_that_the_client_library_misses_is_noticed() {
     let (broker, tasks) = (TestBroker::create().await, Tasks::default());
     let publisher = publisher(settings(&broker), &tasks).await;
-    let monitor = Monitor::start(settings(&broker), &[QUEUE], &tasks);
+    let monitor = Monitor::start(settings(&broker), &Declarations::queues([QUEUE]), &tasks);
     let (relay, through) = relayed(&broker);
     let (relay, recorder) = (Arc::new(relay), Recorder::default());
     let resetting = Arc::clone(&relay);
@@ -198,8 +208,11 @@ async fn a_connection_after_a_refusal_is_not_ready_before_a_confirm() {
         assert!(not_ready(), "ready while nothing is taken");
     }
     broker.remove_policy("full").await;
-    publish(&publisher, "taken")
-        .await
-        .expect("it is taken again");
+    let taken = async {
+        while publish(&publisher, "taken").await.is_none() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, taken).await.expect("it is taken again");
     reach(publisher.state(), BrokerState::Connected).await;
 }

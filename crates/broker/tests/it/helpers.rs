@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use broker::{BrokerState, Outgoing, Publisher, Settings};
+use messages::topology::Declarations;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use platform::runtime::Tasks;
 use testing::{Relay, TestBroker, broker::Message, relay::Protocol};
@@ -48,7 +49,7 @@ pub(crate) fn relayed_at(at: u16, broker: &TestBroker) -> (Relay, Settings) {
 
 /// A publisher for both queues that is connected.
 pub(crate) async fn publisher(settings: Settings, tasks: &Tasks) -> Publisher {
-    let publisher = Publisher::start(settings, &[QUEUE, DEAD], tasks);
+    let publisher = Publisher::start(settings, Declarations::queues([QUEUE, DEAD]), tasks);
     reach(publisher.state(), BrokerState::Connected).await;
     publisher
 }

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use broker::{BrokerState, Outgoing, PublishError, Publisher, Settings};
+use broker::{BrokerState, Destination, Outgoing, PublishError, Publisher, Settings};
 use futures_util::future::join_all;
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use serde_json::json;
 use testing::TestBroker;
@@ -75,14 +76,16 @@ async fn a_body_above_one_frame_arrives_whole() {
 async fn a_queue_that_was_not_declared_is_refused_at_once() {
     let broker = TestBroker::create().await;
     let publisher = publisher(settings(&broker), &Tasks::default()).await;
-    let message = Outgoing::new("other", Uuid::now_v7(), "{}");
-    let result = publisher.publish(message, PATIENCE).await;
-    assert_eq!(result, Err(PublishError::Undeclared));
+    for other in ["other".into(), Destination::Fanout(QUEUE.into())] {
+        let message = Outgoing::new(other, Uuid::now_v7(), "{}");
+        let result = publisher.publish(message, PATIENCE).await;
+        assert_eq!(result, Err(PublishError::Undeclared));
+    }
 }
 
 #[tokio::test]
 async fn without_a_broker_the_answer_comes_at_the_deadline() {
-    let publisher = Publisher::start(nowhere(), &[QUEUE], &Tasks::default());
+    let publisher = Publisher::start(nowhere(), Declarations::queues([QUEUE]), &Tasks::default());
     let begin = Instant::now();
     let message = Outgoing::new(QUEUE, Uuid::now_v7(), "{}");
     let result = publisher.publish(message, Duration::from_millis(300)).await;
@@ -97,7 +100,7 @@ async fn without_a_broker_the_answer_comes_at_the_deadline() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
-    let publisher = Publisher::start(nowhere(), &[QUEUE], &Tasks::default());
+    let publisher = Publisher::start(nowhere(), Declarations::queues([QUEUE]), &Tasks::default());
     let send = |body: &'static str| {
         let message = Outgoing::new(QUEUE, Uuid::now_v7(), body);
         publisher.publish(message, Duration::from_secs(1))
@@ -111,7 +114,7 @@ async fn a_full_queue_refuses_at_once() {
 
 #[tokio::test]
 async fn too_many_bytes_are_refused_at_once() {
-    let publisher = Publisher::start(nowhere(), &[QUEUE], &Tasks::default());
+    let publisher = Publisher::start(nowhere(), Declarations::queues([QUEUE]), &Tasks::default());
     let send = || {
         let message = Outgoing::new(QUEUE, Uuid::now_v7(), vec![b'x'; 1024 * 1024]);
         publisher.publish(message, Duration::from_secs(1))
@@ -134,7 +137,7 @@ async fn writing_and_configuring_its_queue_is_all_that_it_needs() {
         password: user.into(),
         ..settings(&broker)
     };
-    let publisher = Publisher::start(settings, &[QUEUE], &Tasks::default());
+    let publisher = Publisher::start(settings, Declarations::queues([QUEUE]), &Tasks::default());
     let id = publish(&publisher, "{}").await.unwrap();
     assert!(ids(&broker.drain(QUEUE).await).contains(&id));
 }
@@ -147,7 +150,7 @@ async fn a_wrong_password_never_connects_and_never_ends() {
         password: "wrong".into(),
         ..settings(&broker)
     };
-    let publisher = Publisher::start(settings, &[QUEUE], &tasks);
+    let publisher = Publisher::start(settings, Declarations::queues([QUEUE]), &tasks);
     let message = Outgoing::new(QUEUE, Uuid::now_v7(), "{}");
     let result = publisher.publish(message, Duration::from_secs(1)).await;
     assert_eq!(result, Err(PublishError::Unconfirmed));
@@ -158,7 +161,11 @@ async fn a_wrong_password_never_connects_and_never_ends() {
 async fn a_queue_of_another_kind_is_left_alone_until_somebody_removes_it() {
     let broker = TestBroker::create().await;
     broker.declare_queue(QUEUE, json!({})).await;
-    let publisher = Publisher::start(settings(&broker), &[QUEUE], &Tasks::default());
+    let publisher = Publisher::start(
+        settings(&broker),
+        Declarations::queues([QUEUE]),
+        &Tasks::default(),
+    );
     let message = Outgoing::new(QUEUE, Uuid::now_v7(), "{}");
     let result = publisher.publish(message, Duration::from_secs(1)).await;
     assert_eq!(result, Err(PublishError::Unconfirmed));

@@ -1,6 +1,7 @@
 //! A consumer whose store is a list in memory that can be told to fail.
 //!
-//! Bodies say what happens: `undecodable…` is refused at the door, `bad…` fails in the store for good.
+//! Bodies say what happens: `undecodable…` is refused by the parser and `unwanted…` by the store, `bad…` fails in the
+//! store for good, `panics in parse…` and `panics in store…` do so, and so does the record of `bad, and panics…`.
 
 use std::{
     sync::{
@@ -11,14 +12,20 @@ use std::{
 };
 
 use broker::{
-    BrokerState, Consumer, Consuming, Failure, Incoming, Monitor, Publisher, Refusal, Settings,
-    consumer, consumer::Limits,
+    BrokerState, Consumer, Consuming, Failure, Incoming, Monitor, Publisher, Received, Refusal,
+    Refused, Settings,
+    consumer::{self, Limits, Setup},
 };
 use futures_util::future::BoxFuture;
+use messages::{Message, Route, topology::Declarations};
 use platform::runtime::Tasks;
 use tokio::time::sleep;
 
 use crate::helpers::{QUEUE, metric, reach};
+
+/// A message that is any text.
+#[derive(Debug, Clone)]
+pub(crate) struct Text(String);
 
 /// What was stored and refused, and how to fail.
 #[derive(Clone)]
@@ -29,6 +36,7 @@ type Interruption = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 #[derive(Default)]
 struct Inner {
+    name: &'static str,
     queue: String,
     interruption: Mutex<Option<Interruption>>,
     batches: Mutex<Vec<Vec<Incoming>>>,
@@ -50,7 +58,17 @@ impl Default for Recorder {
 impl Recorder {
     /// For the queue of this name.
     pub(crate) fn of(queue: &str) -> Self {
+        Self::new("recorder", queue)
+    }
+
+    /// A part of this name, for the queue of the same name.
+    pub(crate) fn named(name: &'static str) -> Self {
+        Self::new(name, name)
+    }
+
+    fn new(name: &'static str, queue: &str) -> Self {
         Self(Arc::new(Inner {
+            name,
             queue: queue.to_owned(),
             ..Inner::default()
         }))
@@ -73,7 +91,8 @@ impl Recorder {
         limits: Limits,
         tasks: &Tasks,
     ) -> Consuming {
-        let monitor = Monitor::start(settings.clone(), &[&self.0.queue], tasks);
+        let declarations = Declarations::queues([self.0.queue.as_str()]);
+        let monitor = Monitor::start(settings.clone(), &declarations, tasks);
         self.start_with(monitor, settings, dead, limits, tasks)
             .await
     }
@@ -89,8 +108,13 @@ impl Recorder {
     ) -> Consuming {
         // So that nothing is measured before somebody reads.
         metric("", "");
-        let consuming =
-            consumer::start(self.clone(), settings, dead.clone(), monitor, limits, tasks);
+        let setup = Setup {
+            settings,
+            dead_letters: dead.clone(),
+            monitor,
+            limits,
+        };
+        let consuming = consumer::start(self.clone(), setup, tasks);
         reach(consuming.state(), BrokerState::Connected).await;
         consuming
     }
@@ -123,14 +147,7 @@ impl Recorder {
 
     /// The bodies that were committed, in order.
     pub(crate) fn stored(&self) -> Vec<String> {
-        let bodies = |batch: &Vec<Incoming>| batch.iter().map(text).collect::<Vec<_>>();
-        self.0
-            .batches
-            .lock()
-            .unwrap()
-            .iter()
-            .flat_map(bodies)
-            .collect()
+        self.batches().iter().flatten().map(text).collect()
     }
 
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
@@ -143,21 +160,41 @@ impl Recorder {
     }
 }
 
+impl Message for Text {
+    const ROUTE: Route = Route::Queue(QUEUE);
+
+    type Rejection = &'static str;
+
+    fn parse(body: &[u8]) -> Result<Self, Self::Rejection> {
+        let text = String::from_utf8_lossy(body).into_owned();
+        assert!(!text.starts_with("panics in parse"), "parsing {text}");
+        if text.starts_with("undecodable") {
+            return Err("cannot be decoded");
+        }
+        Ok(Self(text))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.0.clone().into_bytes()
+    }
+}
+
 impl Consumer for Recorder {
-    type Message = Incoming;
+    type Message = Text;
+
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn noun(&self) -> &'static str {
+        "text"
+    }
 
     fn queue(&self) -> &str {
         &self.0.queue
     }
 
-    fn decode(&self, delivery: &Incoming) -> Result<Incoming, String> {
-        if text(delivery).starts_with("undecodable") {
-            return Err("cannot be decoded".into());
-        }
-        Ok(delivery.clone())
-    }
-
-    async fn store(&self, batch: &[Incoming]) -> Result<(), Failure> {
+    async fn store(&self, batch: &[Received<Text>]) -> Result<Vec<Refused>, Failure> {
         *self.0.tries.lock().unwrap() += 1;
         let interruption = self.0.interruption.lock().unwrap().take();
         if let Some(interruption) = interruption {
@@ -170,13 +207,7 @@ impl Consumer for Recorder {
         if self.0.away.load(Ordering::SeqCst) || self.0.failing.load(Ordering::SeqCst) {
             return Err(Failure::transient("the store is away"));
         }
-        match batch.iter().map(text).find(|body| body.starts_with("bad")) {
-            Some(body) => Err(Failure::Permanent(format!("not storable:\n{body}"))),
-            None => {
-                self.0.batches.lock().unwrap().push(batch.to_vec());
-                Ok(())
-            }
-        }
+        self.0.commit(batch)
     }
 
     async fn refused(&self, refusals: &[Refusal]) -> Result<(), Failure> {
@@ -186,6 +217,9 @@ impl Consumer for Recorder {
         if self.0.refusals_bad.load(Ordering::SeqCst) {
             return Err(Failure::Permanent("cannot be recorded".into()));
         }
+        let bodies = refusals.iter().map(|refusal| text(&refusal.message));
+        let mut panicking = bodies.filter(|body| body.starts_with("bad, and panics"));
+        assert_eq!(panicking.next(), None, "recording");
         self.0.refusals.lock().unwrap().extend_from_slice(refusals);
         Ok(())
     }
@@ -197,4 +231,35 @@ impl Consumer for Recorder {
 
 fn text(message: &Incoming) -> String {
     String::from_utf8_lossy(&message.body).into_owned()
+}
+
+impl Inner {
+    /// Keeps all but the unwanted, or nothing.
+    fn commit(&self, batch: &[Received<Text>]) -> Result<Vec<Refused>, Failure> {
+        let mut texts = batch.iter().map(|received| &received.message.0);
+        if let Some(text) = texts.clone().find(|text| text.starts_with("bad")) {
+            return Err(Failure::Permanent(format!("not storable:\n{text}")));
+        }
+        assert!(
+            !texts.any(|text| text.starts_with("panics in store")),
+            "storing"
+        );
+        let (mut kept, mut refused) = (Vec::new(), Vec::new());
+        for (
+            place,
+            Received {
+                message, delivery, ..
+            },
+        ) in batch.iter().enumerate()
+        {
+            if message.0.starts_with("unwanted") {
+                let reason = format!("nothing for us: {}", message.0);
+                refused.push(Refused { place, reason });
+            } else {
+                kept.push(delivery.clone());
+            }
+        }
+        self.batches.lock().unwrap().push(kept);
+        Ok(refused)
+    }
 }

@@ -83,6 +83,87 @@ async fn a_queue_full_of_poison_is_worked_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_panic_refuses_its_message_alone() {
+    let broker = TestBroker::create().await;
+    let (intake, output) = (Tasks::default(), Tasks::default());
+    let publisher = publisher(settings(&broker), &output).await;
+    let kind = |n: usize| match n {
+        30 => "panics in parse",
+        60 => "panics in store",
+        90 => "bad, and panics",
+        _ => "good",
+    };
+    publish_all(&publisher, (0..100).map(|n| format!("{} {n}", kind(n)))).await;
+    let recorder = Recorder::default();
+    recorder
+        .start(settings(&broker), &publisher, Limits::default(), &intake)
+        .await;
+    eventually("the good are stored", || recorder.stored().len() == 97).await;
+    eventually("two are refused", || recorder.refusals().len() == 2).await;
+    publish_all(&publisher, ["good at last".into()]).await;
+    eventually("it goes on", || recorder.stored().len() == 98).await;
+    stop(&intake).await;
+
+    assert_eq!(intake.failure(), None);
+    assert_eq!(broker.drain(QUEUE).await, []);
+    let dead = broker.drain(DEAD).await;
+    let told: Vec<_> = dead
+        .iter()
+        .map(|letter| (letter.body.as_str(), letter.header("x-reason")))
+        .collect();
+    let parsing = "reading it panicked: parsing panics in parse 30";
+    let storing = "storing it panicked: storing";
+    let recording = "not storable: bad, and panics 90";
+    assert_eq!(
+        told,
+        [
+            ("panics in parse 30", Some(parsing)),
+            ("panics in store 60", Some(storing)),
+            ("bad, and panics 90", Some(recording))
+        ]
+    );
+}
+
+/// The places that the store gives are those of its part of the batch, in which the undecodable have none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_refuses_some_of_a_batch_and_keeps_the_others() {
+    let broker = TestBroker::create().await;
+    let (intake, output) = (Tasks::default(), Tasks::default());
+    let publisher = publisher(settings(&broker), &output).await;
+    let kind = |n: usize| match n {
+        70 => "bad",
+        _ => ["good", "undecodable", "unwanted"][n % 3],
+    };
+    for n in 0..90 {
+        publish_all(&publisher, [format!("{} {n}", kind(n))]).await;
+    }
+    let recorder = Recorder::default();
+    recorder
+        .start(settings(&broker), &publisher, Limits::default(), &intake)
+        .await;
+    eventually("all are settled", || {
+        recorder.stored().len() == 30 && recorder.refusals().len() == 60
+    })
+    .await;
+    stop(&intake).await;
+    for letter in broker.drain(DEAD).await {
+        let reason = match letter.body.split(' ').next() {
+            Some("undecodable") => "cannot be decoded".to_owned(),
+            Some("unwanted") => format!("nothing for us: {}", letter.body),
+            _ => format!("not storable: {}", letter.body),
+        };
+        assert_eq!(letter.header("x-reason"), Some(reason.as_str()));
+    }
+    let places = recorder.refusals();
+    let places = places.iter().map(|refusal| refusal.message.body.clone());
+    let all = (0..90).filter(|n| kind(*n) != "good");
+    assert!(
+        places.eq(all.map(|n| format!("{} {n}", kind(n)))),
+        "in their order"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_message_id_is_passed_on_as_it_came() {
     let broker = TestBroker::create().await;
     let tasks = Tasks::default();

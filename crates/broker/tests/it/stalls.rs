@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use broker::{BrokerState, Consuming, Monitor, Publisher, consumer::Limits};
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use testing::{
     TestBroker,
@@ -12,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     helpers::{
-        PATIENCE, QUEUE, eventually, metric, publish, publisher, reach, relayed, relayed_at,
-        settings, stop,
+        PATIENCE, eventually, metric, publish, publisher, reach, relayed, relayed_at, settings,
+        stop,
     },
     recorder::Recorder,
 };
@@ -37,7 +38,7 @@ async fn consume(
     recorder: &Recorder,
     tasks: &Tasks,
 ) -> Consuming {
-    let publisher = Publisher::start(settings(broker), &[queue], tasks);
+    let publisher = Publisher::start(settings(broker), Declarations::queues([queue]), tasks);
     recorder
         .start(settings(broker), &publisher, LIMITS, tasks)
         .await
@@ -140,7 +141,8 @@ async fn a_refusal_that_is_held_is_no_stall() {
     );
 
     let (relay, through) = relayed(&broker);
-    let dead = Publisher::start(through, &["undead", "undead.dead"], &tasks);
+    let declarations = Declarations::queues(["undead", "undead.dead"]);
+    let dead = Publisher::start(through, declarations, &tasks);
     reach(dead.state(), BrokerState::Connected).await;
     let undead = Recorder::of("undead");
     undead.start(settings(&broker), &dead, LIMITS, &tasks).await;
@@ -160,8 +162,9 @@ async fn a_refusal_that_is_held_is_no_stall() {
 async fn acknowledgements_that_are_lost_again_and_again_are_told_by_health() {
     let (broker, tasks) = (TestBroker::create().await, Tasks::default());
     let (relay, through) = relayed(&broker);
-    let direct = Publisher::start(settings(&broker), &["unsettled"], &tasks);
-    let monitor = Monitor::start(settings(&broker), &["unsettled"], &tasks);
+    let declarations = Declarations::queues(["unsettled"]);
+    let monitor = Monitor::start(settings(&broker), &declarations, &tasks);
+    let direct = Publisher::start(settings(&broker), declarations, &tasks);
     let recorder = Recorder::of("unsettled");
     let consuming = recorder
         .start_with(monitor, through, &direct, LIMITS, &tasks)
@@ -192,7 +195,7 @@ async fn an_outage_is_neither_calm_nor_young() {
     let (broker, tasks) = (TestBroker::create().await, Tasks::default());
     let (relay, through) = relayed(&broker);
     let recorder = Recorder::of("outage");
-    let dead = Publisher::start(settings(&broker), &["outage"], &tasks);
+    let dead = Publisher::start(settings(&broker), Declarations::queues(["outage"]), &tasks);
     let consuming = recorder.start(through.clone(), &dead, LIMITS, &tasks).await;
     recorder.set_failing(true);
     send(&broker, "outage").await;
@@ -234,18 +237,6 @@ async fn while_the_store_does_not_answer_there_is_nothing_to_give_up() {
     assert_eq!(metric("broker_stalls_total", "silent"), Some(0.0));
 }
 
-/// Nothing of the consumer is asked: it does not exist for the monitor.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_waits_is_known_without_a_consumer() {
-    let (broker, tasks) = (TestBroker::create().await, Tasks::default());
-    let publisher = publisher(settings(&broker), &tasks).await;
-    let monitor = Monitor::start(settings(&broker), &[QUEUE], &tasks);
-    for _ in 0..3 {
-        publish(&publisher, "waits").await.unwrap();
-    }
-    eventually("they are counted", || monitor.depth(QUEUE) == Some(3)).await;
-}
-
 /// A queue without a leader says that it is empty and has no consumer. Here the monitor looks at another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_knows_no_consumer_is_not_ready_and_its_depth_not_believed() {
@@ -254,8 +245,9 @@ async fn a_queue_that_knows_no_consumer_is_not_ready_and_its_depth_not_believed(
         TestBroker::create().await,
         Tasks::default(),
     );
-    let publisher = Publisher::start(settings(&broker), &["forgotten"], &tasks);
-    let monitor = Monitor::start(settings(&elsewhere), &["forgotten"], &tasks);
+    let declarations = Declarations::queues(["forgotten"]);
+    let monitor = Monitor::start(settings(&elsewhere), &declarations, &tasks);
+    let publisher = Publisher::start(settings(&broker), declarations, &tasks);
     let recorder = Recorder::of("forgotten");
     let consuming = recorder
         .start_with(monitor, settings(&broker), &publisher, LIMITS, &tasks)

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use broker::{BrokerState, Outgoing, PublishError, consumer::Limits};
 use futures_util::future::join_all;
+use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use testing::{TestBroker, relay::Ending};
 use uuid::Uuid;
@@ -118,7 +119,7 @@ async fn without_a_broker_a_stop_waits_for_nobody() {
     let (relay, through) = relayed(&broker);
     drop(relay);
     let tasks = Tasks::default();
-    let publisher = broker::Publisher::start(through, &[QUEUE], &tasks);
+    let publisher = broker::Publisher::start(through, Declarations::queues([QUEUE]), &tasks);
     let message = Outgoing::new(QUEUE, Uuid::now_v7(), "{}");
     let result = publisher.publish(message, Duration::from_millis(200)).await;
     assert_eq!(result, Err(PublishError::Unconfirmed));
