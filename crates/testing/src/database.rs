@@ -110,6 +110,41 @@ impl TestDatabase {
             .expect("the statements run");
     }
 
+    /// From now on `user` is a role that only this test uses, with a password that the test may change.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn use_own_role(&mut self) {
+        self.user.clone_from(&self.name);
+        let role = &self.user;
+        self.at_the_server(&format!("CREATE ROLE {role} SUPERUSER LOGIN"))
+            .await;
+        self.set_password("first").await;
+        "first".clone_into(&mut self.password);
+    }
+
+    /// Sets another password for the role of [`Self::use_own_role`]. Sessions that are open stay so.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn set_password(&self, password: &str) {
+        let role = &self.user;
+        self.at_the_server(&format!("ALTER ROLE {role} PASSWORD '{password}'"))
+            .await;
+    }
+
+    /// Ends every session in this database, as an operator would.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn end_sessions(&self) {
+        let name = &self.name;
+        self.at_the_server(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ))
+        .await;
+    }
+
     /// A session of its own, for what a test must hold: a lock, a transaction.
     ///
     /// # Panics
@@ -137,8 +172,13 @@ impl Drop for TestDatabase {
                 .enable_all()
                 .build();
             runtime.expect("a runtime").block_on(async {
-                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                connect(&server).await.batch_execute(&sql).await
+                let server = connect(&server).await;
+                // Each is a statement of its own: a database cannot be dropped in a transaction.
+                for what in ["DATABASE IF EXISTS {} WITH (FORCE)", "ROLE IF EXISTS {}"] {
+                    let sql = format!("DROP {}", what.replace("{}", &name));
+                    server.batch_execute(&sql).await?;
+                }
+                Ok::<_, tokio_postgres::Error>(())
             })
         });
         // A database that stays behind goes with its server; a panic here would hide why the test failed.

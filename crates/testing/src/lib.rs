@@ -15,9 +15,11 @@ pub mod client;
 pub mod database;
 pub mod relay;
 pub mod repository;
+mod wait;
 
 pub use broker::TestBroker;
 pub use busy::Busy;
 pub use client::{Answer, Client, send};
 pub use database::TestDatabase;
 pub use relay::Relay;
+pub use wait::until;

@@ -11,6 +11,7 @@
 
 mod audit;
 mod faults;
+mod keys;
 mod ledger;
 mod outages;
 mod parts;
