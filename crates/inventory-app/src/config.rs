@@ -1,8 +1,10 @@
 //! The settings of the inventory. Each is named like its variable; `--help` is their reference.
 
-use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
-use platform::{config::secret, database, telemetry};
-use secrecy::SecretString;
+use clap::{Parser, Subcommand};
+use platform::{
+    config::prefixed::{Endpoint, Prefix, Prefixed},
+    database, telemetry,
+};
 
 /// Movies over HTTP, kept in PostgreSQL.
 #[derive(Debug, Parser)]
@@ -11,30 +13,33 @@ pub struct Config {
     /// What to do; `serve` when nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Address to listen on.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub inventory_app_host: String,
-    /// Port to listen on.
-    #[arg(long, env)]
-    pub inventory_app_port: u16,
-    /// Host of the database.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub movies_db_host: String,
-    /// Port of the database.
-    #[arg(long, env)]
-    pub movies_db_port: u16,
-    /// Name of the database.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub movies_db_name: String,
-    /// Role that owns the database.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub movies_db_user: String,
-    /// Password of the role.
-    #[arg(long, env, hide_env_values = true, value_parser = secret)]
-    pub movies_db_password: SecretString,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: Prefixed<Endpoint, InventoryApp>,
+    /// Where the movies are.
+    #[command(flatten)]
+    pub database: Prefixed<database::Settings, MoviesDb>,
     /// How to log.
     #[command(flatten)]
     pub telemetry: telemetry::Args,
+}
+
+/// `INVENTORY_APP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct InventoryApp;
+
+impl Prefix for InventoryApp {
+    const PREFIX: &'static str = "INVENTORY_APP";
+    const ABOUT: &'static str = "the inventory";
+}
+
+/// `MOVIES_DB_...`
+#[derive(Debug, Clone, Copy)]
+pub struct MoviesDb;
+
+impl Prefix for MoviesDb {
+    const PREFIX: &'static str = "MOVIES_DB";
+    const ABOUT: &'static str = "the inventory's database";
 }
 
 /// What the program can do.
@@ -46,19 +51,4 @@ pub enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
-}
-
-impl Config {
-    /// Where the movies are.
-    #[must_use]
-    pub fn database(&self) -> database::Settings {
-        database::Settings {
-            variables: "MOVIES_DB",
-            host: self.movies_db_host.clone(),
-            port: self.movies_db_port,
-            name: self.movies_db_name.clone(),
-            user: self.movies_db_user.clone(),
-            password: self.movies_db_password.clone(),
-        }
-    }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use platform::{
-    database::{self, Database},
+    database::{Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
-    runtime::{Address, Runtime},
+    runtime::{self, Running, Runtime},
 };
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,11 +21,8 @@ use config::{Command, Config};
 /// The history of the schema.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
-/// Connections to the database: movies are single quick statements, and the machine has few cores.
-const POOL_SIZE: u32 = 10;
-
 /// How long a start waits for a database that is still starting.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -55,36 +52,27 @@ pub fn routes() -> (axum::Router<App>, Document) {
 /// When the database or the address cannot be had; the text names what.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     match config.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await,
-        Command::Migrate => Ok(database::migrate(&config.database(), MIGRATIONS).await?),
+        Command::Serve => {
+            let runtime = Runtime::start(&config.telemetry)?;
+            runtime::serve(start(&config, runtime).await).await
+        }
+        Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
-    let runtime = Runtime::start(&config.telemetry)?;
-    let settings = config.database();
-    let migrating = database::migrate_when_ready(&settings, || MIGRATIONS, PATIENCE);
-    let Some(migrated) = runtime.intake.stop.run_until_cancelled(migrating).await else {
-        return Ok(());
-    };
-    migrated?;
+/// Starts the service; it runs until the returned value is stopped, or a signal comes.
+///
+/// # Errors
+/// When the database or the address cannot be had; the text names what.
+pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running> {
     let app = App {
-        database: Database::new(&settings, POOL_SIZE),
+        database: Database::new(&config.database),
     };
+    let bound = runtime.bind(&config.listen).await?;
+    let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
+    bound.prepare(migrating).await?;
     let health = Health::default().with("database", app.database.checker());
-    let address = Address {
-        variables: "INVENTORY_APP",
-        host: &config.inventory_app_host,
-        port: config.inventory_app_port,
-    };
-    let (routes, _) = routes();
-    Ok(runtime
-        .serve(
-            address,
-            routes.with_state(app),
-            health,
-            http::Limits::default(),
-        )
-        .await?)
+    let routes = routes().0.with_state(app);
+    Ok(bound.run(routes, health, http::Options::default()).await?)
 }

@@ -1,17 +1,22 @@
 //! The routes of movies: what they take, answer and document.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
-    http::{HeaderValue, Uri, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
+use garde::Validate;
 use platform::{
+    database::Connection,
     http::{
-        extract::{self, Path, Query},
-        list::{self, Page, Rows},
+        answer,
+        extract::{self, Path, Query, trimmed},
+        list::{self, Page, PageQuery, Rows},
     },
-    problem::{FieldError, Problem},
+    problem::Problem,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,21 +24,27 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{Content, Movie};
 use crate::App;
 
+/// Deleting everything may touch many rows.
+const DELETE_LIMIT: Duration = Duration::from_secs(4);
+
+/// The longest title, in characters.
 const MAX_TITLE: usize = 255;
-const MAX_DESCRIPTION: usize = 10_000;
 
 /// What a client says of a movie. Unknown fields are ignored.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(super) struct MovieBody {
-    /// 1 to 255 characters after trimming.
+    /// 1 to 255 characters; blanks around them do not count.
+    #[garde(length(chars, min = 1, max = MAX_TITLE))]
     #[schema(
         example = "A new movie",
         min_length = 1,
         max_length = 255,
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
     )]
+    #[serde(deserialize_with = "trimmed")]
     title: String,
     /// At most 10,000 characters.
+    #[garde(length(chars, max = 10_000))]
     #[schema(
         example = "Very short description",
         max_length = 10_000,
@@ -49,11 +60,6 @@ pub(super) struct MovieQuery {
     /// Any part of the title, whatever the case; `%`, `_` and `\` stand for themselves.
     #[param(example = "new", pattern = r"^[^\u0000]*$")]
     title: Option<String>,
-    /// A page of at most so many; the next page is in the `Link` header. Everything without it.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
-    limit: Option<String>,
-    /// The id after which the page begins; taken from a `Link` header.
-    after: Option<i64>,
 }
 
 /// How many movies are gone.
@@ -66,43 +72,23 @@ pub(super) struct Deleted {
 /// List movies
 ///
 /// Everything, streamed, in the order of the ids; or a page with `limit`.
-#[utoipa::path(get, path = "/api/movies", tag = "movies", params(MovieQuery), responses(
+#[utoipa::path(get, path = "/api/movies", tag = "movies", params(MovieQuery, PageQuery), responses(
     (status = 200, body = [Movie], description = "The movies",
         headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
 ))]
 pub(super) async fn list(
     State(app): State<App>,
-    Query(query): Query<MovieQuery>,
-    uri: Uri,
+    Query(MovieQuery { title }): Query<MovieQuery>,
+    page: Page<i64>,
 ) -> Result<Response, Problem> {
-    if query
-        .title
-        .as_ref()
-        .is_some_and(|title| title.contains('\0'))
-    {
-        return Err(Problem::bad_request("`title` must not contain NUL"));
-    }
     // No title is so long: the database need not look for it.
-    if query
-        .title
+    if title
         .as_ref()
         .is_some_and(|title| title.chars().count() > MAX_TITLE)
     {
         return Ok(Json([(); 0]).into_response());
     }
-    let page = Page::parse(
-        query.limit.as_deref(),
-        query.after.map(|after| after.to_string()),
-    )?;
-    list::answer(
-        Matching {
-            app,
-            title: query.title,
-        },
-        page,
-        &uri,
-    )
-    .await
+    list::answer(Matching { app, title }, page).await
 }
 
 /// Get a movie
@@ -116,10 +102,9 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Movie>, Problem> {
-    Movie::find(&app.database, movie_id(&id)?)
-        .await?
-        .map(Json)
-        .ok_or_else(no_such_movie)
+    let id = movie_id(&id)?;
+    let movie = app.database.run(async |c| Movie::find(c, id).await).await?;
+    movie.map(Json).ok_or_else(no_such_movie)
 }
 
 /// Add a movie
@@ -133,13 +118,13 @@ pub(super) async fn create(
     State(app): State<App>,
     extract::Json(body): extract::Json<MovieBody>,
 ) -> Result<Response, Problem> {
-    let movie = Movie::insert(&app.database, body.checked()?).await?;
-    let location = HeaderValue::try_from(format!("/api/movies/{}", movie.id)).ok();
-    let mut answer = Json(movie).into_response();
-    answer
-        .headers_mut()
-        .extend(location.map(|location| (header::LOCATION, location)));
-    Ok(answer)
+    let content = Content::from(body);
+    let movie = app
+        .database
+        .run(async |c| Movie::insert(c, content).await)
+        .await?;
+    let location = format!("/api/movies/{}", movie.id);
+    Ok(answer::located(StatusCode::OK, &location, movie))
 }
 
 /// Replace a movie
@@ -155,7 +140,11 @@ pub(super) async fn update(
     Path(id): Path<String>,
     extract::Json(body): extract::Json<MovieBody>,
 ) -> Result<Json<Movie>, Problem> {
-    let movie = Movie::update(&app.database, movie_id(&id)?, body.checked()?).await?;
+    let (id, content) = (movie_id(&id)?, Content::from(body));
+    let movie = app
+        .database
+        .run(async |c| Movie::update(c, id, content).await)
+        .await?;
     movie.map(Json).ok_or_else(no_such_movie)
 }
 
@@ -170,7 +159,11 @@ pub(super) async fn delete(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Deleted>, Problem> {
-    let found = Movie::delete(&app.database, movie_id(&id)?).await?;
+    let id = movie_id(&id)?;
+    let found = app
+        .database
+        .run(async |c| Movie::delete(c, id).await)
+        .await?;
     if found {
         Ok(Json(Deleted { deleted: 1 }))
     } else {
@@ -185,9 +178,9 @@ pub(super) async fn delete(
     (status = 200, body = Deleted, description = "How many there were"),
 ))]
 pub(super) async fn delete_all(State(app): State<App>) -> Result<Json<Deleted>, Problem> {
-    Ok(Json(Deleted {
-        deleted: Movie::delete_all(&app.database).await?,
-    }))
+    let delete = async |c: &mut Connection| Movie::delete_all(c).await;
+    let deleted = app.database.run_within(DELETE_LIMIT, delete).await?;
+    Ok(Json(Deleted { deleted }))
 }
 
 /// The movies of a search, for [`list::answer`].
@@ -199,54 +192,22 @@ struct Matching {
 
 impl Rows for Matching {
     type Row = Movie;
+    type Key = i64;
 
-    async fn after(&self, last: Option<String>, count: u16) -> Result<Vec<Movie>, Problem> {
-        let last = last.and_then(|key| key.parse().ok()).unwrap_or(i64::MIN);
-        Ok(Movie::after(&self.app.database, self.title.as_deref(), last, count).await?)
+    async fn after(&self, last: Option<i64>, count: u16) -> Result<Vec<Movie>, Problem> {
+        let title = self.title.clone();
+        let page = async |c: &mut Connection| Movie::after(c, title, last, count).await;
+        Ok(self.app.database.run(page).await?)
     }
 
-    fn key(movie: &Movie) -> String {
-        movie.id.to_string()
+    fn key(movie: &Movie) -> i64 {
+        movie.id
     }
 }
 
-impl MovieBody {
-    /// The content in its rules, or every field that breaks them.
-    fn checked(self) -> Result<Content, Problem> {
-        let title = self.title.trim().to_owned();
-        let mut errors = Vec::new();
-        if !(1..=MAX_TITLE).contains(&title.chars().count()) {
-            errors.push(FieldError::new(
-                "/title",
-                "must have 1 to 255 characters, blanks around them not counted",
-            ));
-        }
-        if self
-            .description
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION)
-        {
-            errors.push(FieldError::new(
-                "/description",
-                "must have at most 10,000 characters",
-            ));
-        }
-        for (pointer, text) in [
-            ("/title", Some(&title)),
-            ("/description", self.description.as_ref()),
-        ] {
-            if text.is_some_and(|text| text.contains('\0')) {
-                errors.push(FieldError::new(pointer, "must not contain NUL"));
-            }
-        }
-        if errors.is_empty() {
-            Ok(Content {
-                title,
-                description: self.description,
-            })
-        } else {
-            Err(Problem::unprocessable(errors))
-        }
+impl From<MovieBody> for Content {
+    fn from(MovieBody { title, description }: MovieBody) -> Self {
+        Self { title, description }
     }
 }
 

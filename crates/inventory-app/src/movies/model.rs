@@ -1,18 +1,12 @@
 //! The rows of `movies` and their queries. Each query is one statement: it is done whole or not at all.
 
-use std::time::Duration;
-
 use diesel::{PgTextExpressionMethods, prelude::*};
-use diesel_async::RunQueryDsl;
-use futures_util::FutureExt;
-use platform::database::{Database, DatabaseError};
+use futures_util::{FutureExt, future::BoxFuture};
+use platform::database::{Connection, DatabaseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::schema::movies;
-
-/// Deleting everything may touch many rows.
-const DELETE_LIMIT: Duration = Duration::from_secs(4);
 
 /// A movie, as it is kept and as it is answered.
 #[derive(Debug, Serialize, Queryable, Selectable, ToSchema)]
@@ -39,83 +33,68 @@ pub(super) struct Content {
 
 impl Movie {
     pub(super) async fn insert(
-        database: &Database,
+        connection: &mut Connection,
         content: Content,
     ) -> Result<Self, DatabaseError> {
-        let query = diesel::insert_into(movies::table)
-            .values(content)
-            .returning(Self::as_returning());
-        database
-            .run(|connection| query.get_result(connection).boxed())
-            .await
+        let insert = diesel::insert_into(movies::table).values(content);
+        connection.one(insert.returning(Self::as_returning())).await
     }
 
-    pub(super) async fn find(database: &Database, id: i64) -> Result<Option<Self>, DatabaseError> {
-        let query = movies::table.find(id).select(Self::as_select());
-        database
-            .run(|connection| {
-                query
-                    .first(connection)
-                    .map(OptionalExtension::optional)
-                    .boxed()
-            })
-            .await
+    pub(super) async fn find(
+        connection: &mut Connection,
+        id: i64,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let movie = movies::table.find(id).select(Self::as_select());
+        connection.optional(movie).await
     }
 
     pub(super) async fn update(
-        database: &Database,
+        connection: &mut Connection,
         id: i64,
         content: Content,
     ) -> Result<Option<Self>, DatabaseError> {
-        let query = diesel::update(movies::table.find(id))
-            .set(content)
-            .returning(Self::as_returning());
-        database
-            .run(|connection| {
-                query
-                    .get_result(connection)
-                    .map(OptionalExtension::optional)
-                    .boxed()
-            })
+        let update = diesel::update(movies::table.find(id)).set(content);
+        connection
+            .optional(update.returning(Self::as_returning()))
             .await
     }
 
     /// Whether there was one.
-    pub(super) async fn delete(database: &Database, id: i64) -> Result<bool, DatabaseError> {
-        let query = diesel::delete(movies::table.find(id));
-        Ok(database
-            .run(|connection| query.execute(connection).boxed())
-            .await?
-            > 0)
+    pub(super) async fn delete(
+        connection: &mut Connection,
+        id: i64,
+    ) -> Result<bool, DatabaseError> {
+        let deleted = connection
+            .execute(diesel::delete(movies::table.find(id)))
+            .await?;
+        Ok(deleted > 0)
     }
 
     /// How many there were.
-    pub(super) async fn delete_all(database: &Database) -> Result<usize, DatabaseError> {
-        let query = diesel::delete(movies::table);
-        database
-            .run_within(DELETE_LIMIT, |connection| query.execute(connection).boxed())
-            .await
+    pub(super) async fn delete_all(connection: &mut Connection) -> Result<usize, DatabaseError> {
+        connection.execute(diesel::delete(movies::table)).await
     }
 
     /// In the order of their ids, from after `last`; those whose title has `title` in it.
-    pub(super) async fn after(
-        database: &Database,
-        title: Option<&str>,
-        last: i64,
+    pub(super) fn after(
+        connection: &mut Connection,
+        title: Option<String>,
+        last: Option<i64>,
         count: u16,
-    ) -> Result<Vec<Self>, DatabaseError> {
-        let page = movies::table
-            .filter(movies::id.gt(last))
+    ) -> BoxFuture<'_, Result<Vec<Self>, DatabaseError>> {
+        let mut page = movies::table
             .order(movies::id)
-            .limit(count.into());
-        let page = page.select(Self::as_select()).into_boxed();
-        let query = match title {
-            Some(title) => page.filter(movies::title.ilike(anywhere(title))),
-            None => page,
-        };
-        database
-            .run(|connection| query.load(connection).boxed())
-            .await
+            .limit(count.into())
+            .select(Self::as_select())
+            .into_boxed();
+        if let Some(last) = last {
+            page = page.filter(movies::id.gt(last));
+        }
+        if let Some(title) = title {
+            page = page.filter(movies::title.ilike(anywhere(&title)));
+        }
+        // Boxed, as the query is: the compiler cannot prove a boxed query `Send` through an async closure.
+        connection.load(page).boxed()
     }
 }
 

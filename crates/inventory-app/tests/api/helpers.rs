@@ -1,31 +1,34 @@
-//! A served inventory with a database of its own.
+//! An inventory with a database of its own, started as the program starts it.
 
-use inventory_app::{App, MIGRATIONS};
-use platform::{
-    database::{Database, Settings, migrate},
-    http::{self, Limits, server},
-};
+use std::{collections::BTreeMap, iter::once};
+
+use clap::Parser;
+use inventory_app::config::Config;
+use platform::runtime::{Running, Runtime};
 use serde_json::{Value, json};
 use testing::{Client, TestDatabase};
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) struct Inventory {
     pub(crate) client: Client,
     pub(crate) database: TestDatabase,
-    _stop: DropGuard,
+    _running: Running,
 }
 
 impl Inventory {
     pub(crate) async fn start() -> Self {
-        let database = TestDatabase::create().await;
-        let settings = settings(&database);
-        migrate(&settings, MIGRATIONS).await.unwrap();
-        let (client, stop) = serve(&settings).await;
+        Self::start_with(TestDatabase::create().await, &[]).await
+    }
+
+    /// Starts one with other settings than usual.
+    pub(crate) async fn start_with(database: TestDatabase, changes: &[(&str, &str)]) -> Self {
+        let config = config(&database, changes);
+        let running = inventory_app::start(&config, Runtime::embedded().unwrap())
+            .await
+            .unwrap();
         Self {
-            client,
+            client: Client::new(format!("http://{}", running.address())),
             database,
-            _stop: stop,
+            _running: running,
         }
     }
 
@@ -55,32 +58,21 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-pub(crate) fn settings(database: &TestDatabase) -> Settings {
-    Settings {
-        variables: "MOVIES_DB",
-        host: database.host.clone(),
-        port: database.port,
-        name: database.name.clone(),
-        user: database.user.clone(),
-        password: database.password.clone().into(),
-    }
-}
-
-/// Serves what uses the database of `settings`, until the guard is dropped.
-pub(crate) async fn serve(settings: &Settings) -> (Client, DropGuard) {
-    let app = App {
-        database: Database::new(settings, 4),
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
-    let stop = CancellationToken::new();
-    let routes = http::app(inventory_app::routes().0.with_state(app), Limits::default());
-    tokio::spawn(server::serve(
-        listener,
-        routes,
-        Limits::default(),
-        stop.clone(),
-        server::Accepting::default(),
-    ));
-    (client, stop.drop_guard())
+/// The settings of an inventory on `database`, at a free port, from arguments; `changes` replace some of them.
+pub(crate) fn config(database: &TestDatabase, changes: &[(&str, &str)]) -> Config {
+    let port = database.port.to_string();
+    let mut settings = BTreeMap::from([
+        ("inventory-app-host", "127.0.0.1"),
+        ("inventory-app-port", "0"),
+        ("movies-db-host", &database.host),
+        ("movies-db-port", &port),
+        ("movies-db-name", &database.name),
+        ("movies-db-user", &database.user),
+        ("movies-db-password", &database.password),
+    ]);
+    settings.extend(changes.iter().copied());
+    let arguments = settings
+        .iter()
+        .map(|(name, value)| format!("--{name}={value}"));
+    Config::try_parse_from(once("inventory-app".to_owned()).chain(arguments)).unwrap()
 }

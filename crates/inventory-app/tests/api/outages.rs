@@ -3,20 +3,25 @@
 use std::time::{Duration, Instant};
 
 use inventory_app::MIGRATIONS;
-use platform::database::{migrate, migrate_when_ready};
-use testing::TestDatabase;
+use platform::{database::migrate_when_ready, runtime::Runtime};
+use testing::{Relay, TestDatabase, relay::Protocol, until};
 use tokio::net::TcpListener;
 
-use crate::helpers::{Inventory, serve, settings};
+use crate::helpers::{Inventory, config};
 
-#[tokio::test]
-async fn no_database_is_a_503_within_two_seconds() {
+/// An inventory whose database can be taken away, and the port where the database is for it.
+async fn behind_a_relay() -> (Inventory, Relay, u16) {
     let database = TestDatabase::create().await;
-    let mut settings = settings(&database);
-    settings.port = closed_port().await;
-    let (client, _stop) = serve(&settings).await;
+    let relay = Relay::start(Protocol::Other, &database.host, database.port);
+    let port = relay.port;
+    let changes = [("movies-db-port", &*port.to_string())];
+    let inventory = Inventory::start_with(database, &changes).await;
+    (inventory, relay, port)
+}
+
+async fn expect_503_within_two_seconds(inventory: &Inventory) {
     let started = Instant::now();
-    let answer = client.get("/api/movies").await;
+    let answer = inventory.client.get("/api/movies").await;
     answer.problem(503);
     assert_eq!(answer.header("retry-after"), "1");
     assert!(
@@ -27,30 +32,42 @@ async fn no_database_is_a_503_within_two_seconds() {
 }
 
 #[tokio::test]
+async fn no_database_is_a_503_within_two_seconds() {
+    let (inventory, relay, _) = behind_a_relay().await;
+    drop(relay);
+    expect_503_within_two_seconds(&inventory).await;
+}
+
+#[tokio::test]
 async fn a_database_that_accepts_and_says_nothing_is_a_503_within_two_seconds() {
-    let database = TestDatabase::create().await;
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut settings = settings(&database);
-    settings.port = silent.local_addr().unwrap().port();
-    let (client, _stop) = serve(&settings).await;
-    let started = Instant::now();
-    client.get("/api/movies").await.problem(503);
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
+    let (inventory, relay, port) = behind_a_relay().await;
+    drop(relay);
+    let _silent = listen_at(port).await;
+    expect_503_within_two_seconds(&inventory).await;
+}
+
+/// The relay needs a moment to leave its port.
+async fn listen_at(port: u16) -> TcpListener {
+    let limit = Instant::now() + Duration::from_secs(5);
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < limit, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
 async fn closed_connections_are_replaced_without_a_restart() {
     let inventory = Inventory::start().await;
     inventory.add("x").await;
-    let all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let sessions = "SELECT count(*) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for _ in 0..5 {
-        inventory.database.rows(all).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        inventory.database.end_sessions().await;
+        let none = async || inventory.database.value(sessions).await == "0";
+        until(none, "the sessions have ended").await;
         assert_eq!(inventory.titles("/api/movies").await, ["x"]);
     }
 }
@@ -72,10 +89,11 @@ async fn a_locked_table_is_a_503_and_does_not_outlive_its_lock() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_replicas_may_migrate_at_once() {
     let database = TestDatabase::create().await;
-    let settings = settings(&database);
+    let config = config(&database, &[]);
     let replicas = (0..4).map(|_| {
-        let settings = settings.clone();
-        tokio::spawn(async move { migrate(&settings, MIGRATIONS).await })
+        let settings = config.database.clone();
+        let limit = Duration::from_secs(30);
+        tokio::spawn(async move { migrate_when_ready(&settings, || MIGRATIONS, limit).await })
     });
     for replica in replicas.collect::<Vec<_>>() {
         replica.await.unwrap().unwrap();
@@ -91,9 +109,9 @@ async fn many_replicas_may_migrate_at_once() {
 #[tokio::test]
 async fn a_start_gives_up_waiting_for_a_database_that_never_comes() {
     let database = TestDatabase::create().await;
-    let mut settings = settings(&database);
-    settings.port = closed_port().await;
-    let waited = migrate_when_ready(&settings, || MIGRATIONS, Duration::from_millis(700)).await;
+    let config = config(&database, &[("movies-db-port", "1")]);
+    let limit = Duration::from_millis(700);
+    let waited = migrate_when_ready(&config.database, || MIGRATIONS, limit).await;
     assert_eq!(
         waited.unwrap_err().to_string(),
         "no connection to the database"
@@ -103,34 +121,24 @@ async fn a_start_gives_up_waiting_for_a_database_that_never_comes() {
 #[tokio::test]
 async fn a_start_with_wrong_settings_fails_at_once_and_names_the_variables() {
     let database = TestDatabase::create().await;
-    let mut wrong_password = settings(&database);
-    wrong_password.password = "wrong".into();
-    let mut wrong_name = settings(&database);
-    wrong_name.name = "nowhere".into();
     let role = format!(
         "the role {}: check MOVIES_DB_USER and MOVIES_DB_PASSWORD",
         database.user
     );
-    for (settings, what) in [
-        (wrong_password, role),
-        (wrong_name, "the name nowhere: check MOVIES_DB_NAME".into()),
+    for (change, what) in [
+        (("movies-db-password", "wrong"), role),
+        (
+            ("movies-db-name", "nowhere"),
+            "the name nowhere: check MOVIES_DB_NAME".into(),
+        ),
     ] {
         let started = Instant::now();
-        let error = migrate_when_ready(&settings, || MIGRATIONS, Duration::from_secs(30)).await;
+        let config = config(&database, &[change]);
+        let start = inventory_app::start(&config, Runtime::embedded().unwrap()).await;
         assert_eq!(
-            error.unwrap_err().to_string(),
+            start.err().unwrap().to_string(),
             format!("the database refuses {what}")
         );
         assert!(started.elapsed() < Duration::from_secs(5));
     }
-}
-
-/// A port that was free a moment ago, so that connecting to it is refused.
-async fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
