@@ -1,8 +1,13 @@
 //! The settings of the billing. Each is named like its variable; `--help` is their reference.
 
-use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
-use platform::{config::secret, database, telemetry};
-use secrecy::SecretString;
+use clap::{Parser, Subcommand};
+use platform::{
+    config::{
+        Parts,
+        prefixed::{Endpoint, Prefix, Prefixed},
+    },
+    database, telemetry,
+};
 
 use crate::payments::dead_letters;
 
@@ -13,52 +18,52 @@ pub struct Config {
     /// What to do; `serve` when nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Address to listen on.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub billing_app_host: String,
-    /// Port to listen on.
-    #[arg(long, env)]
-    pub billing_app_port: u16,
-    /// Host of the database.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub orders_db_host: String,
-    /// Port of the database.
-    #[arg(long, env)]
-    pub orders_db_port: u16,
-    /// Name of the database.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub orders_db_name: String,
-    /// Role that owns the database.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub orders_db_user: String,
-    /// Password of the role.
-    #[arg(long, env, hide_env_values = true, value_parser = secret)]
-    pub orders_db_password: SecretString,
-    /// Host of the broker.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub amqp_host: String,
-    /// Port of the broker.
-    #[arg(long, env)]
-    pub amqp_port: u16,
-    /// Virtual host, as the broker names it.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub amqp_vhost: String,
-    /// The billing's user at the broker.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub billing_amqp_user: String,
-    /// Password of the user.
-    #[arg(long, env, hide_env_values = true, value_parser = secret)]
-    pub billing_amqp_password: SecretString,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: Prefixed<Endpoint, BillingApp>,
+    /// Where the payments are.
+    #[command(flatten)]
+    pub database: Prefixed<database::Settings, OrdersDb>,
+    /// Where the messages are.
+    #[command(flatten)]
+    pub broker: Prefixed<broker::Settings, BillingAmqp>,
     /// How to log.
     #[command(flatten)]
     pub telemetry: telemetry::Args,
+}
+
+/// `BILLING_APP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct BillingApp;
+
+impl Prefix for BillingApp {
+    const PREFIX: &'static str = "BILLING_APP";
+    const ABOUT: &'static str = "the billing";
+}
+
+/// `ORDERS_DB_...`
+#[derive(Debug, Clone, Copy)]
+pub struct OrdersDb;
+
+impl Prefix for OrdersDb {
+    const PREFIX: &'static str = "ORDERS_DB";
+    const ABOUT: &'static str = "the billing's database";
+}
+
+/// `BILLING_AMQP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct BillingAmqp;
+
+impl Prefix for BillingAmqp {
+    const PREFIX: &'static str = "BILLING_AMQP";
+    const ABOUT: &'static str = "The billing's user";
 }
 
 /// What the program can do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Migrate the database, then consume and serve HTTP until a signal.
-    Serve,
+    Serve(Parts),
     /// Migrate the database.
     Migrate,
     /// Print the OpenAPI document.
@@ -66,32 +71,4 @@ pub enum Command {
     /// Look at the messages that could not be processed, and decide what becomes of them.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
-}
-
-impl Config {
-    /// Where the payments are.
-    #[must_use]
-    pub fn database(&self) -> database::Settings {
-        database::Settings {
-            variables: "ORDERS_DB",
-            host: self.orders_db_host.clone(),
-            port: self.orders_db_port,
-            name: self.orders_db_name.clone(),
-            user: self.orders_db_user.clone(),
-            password: self.orders_db_password.clone(),
-        }
-    }
-
-    /// Where the messages are.
-    #[must_use]
-    pub fn broker(&self) -> broker::Settings {
-        broker::Settings {
-            variables: "BILLING_AMQP",
-            host: self.amqp_host.clone(),
-            port: self.amqp_port,
-            vhost: self.amqp_vhost.clone(),
-            user: self.billing_amqp_user.clone(),
-            password: self.billing_amqp_password.clone(),
-        }
-    }
 }

@@ -4,14 +4,17 @@ pub mod config;
 pub mod payments;
 mod schema;
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::time::Duration;
 
+use broker::{Broker, Consumers, outbox};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use messages::topology::Service;
 use platform::{
-    database::{self, Database},
+    config::Parts,
+    database::{Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
-    runtime::{Address, Runtime},
+    runtime::{self, Running, Runtime},
 };
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,11 +24,8 @@ use config::{Command, Config};
 /// The history of the schema.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
-/// Connections to the database: one for the batches, the rest for readers.
-const POOL_SIZE: u32 = 8;
-
 /// How long a start waits for a database that is still starting.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the handlers and the consumers share.
 #[derive(Clone)]
@@ -49,55 +49,91 @@ pub fn routes() -> (axum::Router<App>, Document) {
     (routes, openapi::complete(document))
 }
 
+/// Every consumer of the billing.
+fn consumers(app: &App) -> Consumers {
+    let database = app.database.clone();
+    Consumers::default().on(payments::Record { database })
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
 /// When the database, the broker or the address cannot be had; the text names what.
-pub async fn run(config: Config) -> anyhow::Result<()> {
-    match config.command.clone().unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await,
-        Command::Migrate => Ok(database::migrate(&config.database(), MIGRATIONS).await?),
+pub async fn run(mut config: Config) -> anyhow::Result<()> {
+    match config
+        .command
+        .take()
+        .unwrap_or(Command::Serve(Parts::default()))
+    {
+        Command::Serve(parts) => {
+            let runtime = Runtime::start(&config.telemetry)?;
+            runtime::serve(start(&config, &parts, runtime).await).await
+        }
+        Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
         Command::DeadLetters(command) => {
-            payments::dead_letters::run(command, config.broker()).await
+            payments::dead_letters::run(command, config.broker.clone()).await
         }
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
-    let runtime = Runtime::start(&config.telemetry)?;
-    let settings = config.database();
-    let migrating = database::migrate_when_ready(&settings, || MIGRATIONS, PATIENCE);
-    let Some(migrated) = runtime.intake.stop.run_until_cancelled(migrating).await else {
-        return Ok(());
-    };
-    migrated?;
+/// Starts the service, or the chosen parts of it; it runs until the returned value is stopped, or a signal comes.
+///
+/// # Errors
+/// When the database or the address cannot be had, or a part is unknown; the text names what.
+pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::Result<Running> {
     let app = App {
-        database: Database::new(&settings, POOL_SIZE),
+        database: Database::new(&config.database),
     };
-    let recording = Arc::new(payments::record(
-        app.database.clone(),
-        &config.broker(),
-        &runtime.intake,
-        &runtime.output,
-    ));
-    let progress = Arc::clone(&recording);
-    let health = Health::default()
-        .with("database", app.database.checker())
-        .with("broker", move || ready(recording.broker()))
-        .with("payments", move || ready(progress.progress()));
-    let address = Address {
-        variables: "BILLING_APP",
-        host: &config.billing_app_host,
-        port: config.billing_app_port,
+    let consumers = consumers(&app);
+    parts.check(consumers.names().chain([outbox::NAME]))?;
+    let bound = runtime.bind(&config.listen).await?;
+    let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
+    bound.prepare(migrating).await?;
+    let broker = Broker::start(
+        &config.broker,
+        Service::Billing.declarations(),
+        bound.output(),
+    );
+    let consuming = consumers.start(|name| parts.has(name), &broker, bound.intake());
+    let health = Health::default().with("database", app.database.checker());
+    let health = broker::health(health, &broker, &consuming);
+    let health = if parts.has(outbox::NAME) {
+        let limits = outbox::Limits::default();
+        outbox::start(&app.database, broker.publisher(), limits, bound.intake()).health(health)
+    } else {
+        health
     };
-    let (routes, _) = routes();
-    Ok(runtime
-        .serve(
-            address,
-            routes.with_state(app),
-            health,
-            http::Limits::default(),
-        )
-        .await?)
+    let routes = parts.routes(routes().0.with_state(app));
+    Ok(bound.run(routes, health, http::Options::default()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::database;
+    use std::collections::BTreeSet;
+
+    /// A queue that the topology gives to the billing and that has no consumer would only grow.
+    #[tokio::test]
+    async fn every_queue_of_the_billing_has_its_consumer() {
+        let settings = database::Settings {
+            variables: "ORDERS_DB",
+            host: "127.0.0.1".into(),
+            port: 1,
+            name: "orders_db".into(),
+            user: "billing_app".into(),
+            password: "".into(),
+            pool: 1,
+        };
+        let app = App {
+            database: Database::new(&settings),
+        };
+        let consumers = consumers(&app);
+        let read = Service::Billing.reads().map(|queue| queue.name);
+        assert_eq!(
+            consumers.queues().collect::<BTreeSet<_>>(),
+            read.collect::<BTreeSet<_>>()
+        );
+    }
 }

@@ -8,6 +8,7 @@ diesel::table! {
         total_amount -> Numeric,
         message_id -> Uuid,
         recorded_at -> Timestamptz,
+        fingerprint -> Nullable<Bytea>,
     }
 }
 

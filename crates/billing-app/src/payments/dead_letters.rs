@@ -10,7 +10,7 @@ use broker::{
     dead_letters::{DeadLetter, Which},
 };
 use clap::{Args, Subcommand};
-use messages::{Message, payments::Payment};
+use messages::{payments::QUEUE, topology::Declarations};
 use platform::runtime::Tasks;
 
 /// What to do with dead letters.
@@ -44,7 +44,7 @@ pub struct Chosen {
 /// # Errors
 /// When the broker is away, or an id is not among the dead letters.
 pub async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
-    let letters = DeadLetters::new(settings.clone(), Payment::QUEUE);
+    let letters = DeadLetters::new(settings.clone(), QUEUE);
     match command {
         Command::List { limit } => letters
             .list(limit)
@@ -63,7 +63,7 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
 
 async fn replay(letters: &DeadLetters, chosen: &Chosen, settings: Settings) -> anyhow::Result<()> {
     let tasks = Tasks::default();
-    let publisher = Publisher::start(settings, &[Payment::QUEUE], &tasks);
+    let publisher = Publisher::start(settings, Declarations::queues([QUEUE]), &tasks);
     for which in chosen.each() {
         report("replayed", which, letters.replay(which, &publisher).await?)?;
     }

@@ -3,22 +3,23 @@
 use axum::{
     Json,
     extract::State,
-    http::{Uri, header},
-    response::{IntoResponse, Response},
+    http::{HeaderValue, header},
+    response::Response,
 };
 use platform::{
+    database::Connection,
     http::{
-        extract::{Path, Query},
-        list::{self, Page, Rows},
+        extract::Path,
+        list::{self, Page, PageQuery, Rows},
     },
     problem::Problem,
 };
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{self, Order, Outcome};
+use super::model::{Order, Outcome};
 use crate::App;
 
 /// A recorded payment.
@@ -67,34 +68,15 @@ pub(super) enum OutcomeBody {
     Rejected(RejectedBody),
 }
 
-/// Which payments.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PaymentQuery {
-    /// A page of at most so many; the next page is in the `Link` header. Everything without it.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
-    limit: Option<String>,
-    /// The key after which the page begins; taken from a `Link` header.
-    after: Option<i64>,
-}
-
 /// List recorded payments
 ///
 /// Everything, streamed, in the order in which it was recorded; or a page with `limit`.
-#[utoipa::path(get, path = "/api/billing", tag = "payments", params(PaymentQuery), responses(
+#[utoipa::path(get, path = "/api/billing", tag = "payments", params(PageQuery), responses(
     (status = 200, body = [PaymentBody], description = "The payments",
         headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
 ))]
-pub(super) async fn list(
-    State(app): State<App>,
-    Query(query): Query<PaymentQuery>,
-    uri: Uri,
-) -> Result<Response, Problem> {
-    let page = Page::parse(
-        query.limit.as_deref(),
-        query.after.map(|after| after.to_string()),
-    )?;
-    list::answer(Recorded(app), page, &uri).await
+pub(super) async fn list(State(app): State<App>, page: Page<i64>) -> Result<Response, Problem> {
+    list::answer(Recorded(app), page).await
 }
 
 /// What became of a payment
@@ -109,22 +91,16 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(app): State<App>,
     Path(id): Path<Uuid>,
-) -> Result<Json<OutcomeBody>, Response> {
-    match model::outcome(&app.database, id)
-        .await
-        .map_err(|error| Problem::from(error).into_response())?
-    {
+) -> Result<Json<OutcomeBody>, Problem> {
+    match app.database.run(async |c| Outcome::of(c, id).await).await? {
         Outcome::Recorded(order) => Ok(Json(OutcomeBody::Processed(order.into()))),
         Outcome::Rejected { reason } => Ok(Json(OutcomeBody::Rejected(RejectedBody {
             id,
             status: "rejected",
             reason,
         }))),
-        Outcome::Unknown => Err((
-            [(header::RETRY_AFTER, "1")],
-            Problem::not_found("not recorded (yet)"),
-        )
-            .into_response()),
+        Outcome::Unknown => Err(Problem::not_found("not recorded (yet)")
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
     }
 }
 
@@ -147,14 +123,15 @@ struct Recorded(App);
 
 impl Rows for Recorded {
     type Row = PaymentBody;
+    type Key = i64;
 
-    async fn after(&self, last: Option<String>, count: u16) -> Result<Vec<PaymentBody>, Problem> {
-        let last = last.and_then(|key| key.parse().ok()).unwrap_or(i64::MIN);
-        let orders = model::after(&self.0.database, last, count).await?;
+    async fn after(&self, last: Option<i64>, count: u16) -> Result<Vec<PaymentBody>, Problem> {
+        let page = async |c: &mut Connection| Order::after(c, last, count).await;
+        let orders = self.0.database.run(page).await?;
         Ok(orders.into_iter().map(PaymentBody::from).collect())
     }
 
-    fn key(row: &PaymentBody) -> String {
-        row.key.to_string()
+    fn key(row: &PaymentBody) -> i64 {
+        row.key
     }
 }

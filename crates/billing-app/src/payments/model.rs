@@ -1,30 +1,34 @@
 //! The rows of `orders` and `rejections`, and their queries.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use broker::Received;
 use diesel::{
     prelude::*,
-    sql_types::{Array, Integer, Numeric, Text, Uuid as SqlUuid},
+    sql_types::{Array, Binary, Integer, Numeric, Text, Uuid as SqlUuid},
 };
-use diesel_async::RunQueryDsl;
-use futures_util::FutureExt;
 use messages::payments::Payment;
-use platform::database::{Database, DatabaseError};
+use platform::database::{Connection, DatabaseError};
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::schema::{orders, rejections};
 
-/// A batch may take longer than a reader would wait: nobody but the queue is waiting.
-const RECORD_LIMIT: Duration = Duration::from_secs(4);
+/// A batch may take longer than a reader would wait: only the queue waits.
+pub(super) const RECORD_LIMIT: Duration = Duration::from_secs(4);
 
-/// A payment as it came from the queue.
+/// A batch on its way into `orders`, column by column.
 #[derive(Debug, Clone)]
-pub(super) struct Received {
-    /// The id of the message: one id, one row.
-    pub(super) id: Uuid,
-    /// What is paid.
-    pub(super) payment: Payment,
+pub(super) struct Recording {
+    ids: Vec<Uuid>,
+    user_ids: Vec<String>,
+    numbers_of_items: Vec<i32>,
+    total_amounts: Vec<Decimal>,
+    fingerprints: Vec<Vec<u8>>,
 }
 
 /// A recorded payment.
@@ -46,36 +50,111 @@ pub(super) enum Outcome {
     Unknown,
 }
 
-/// All of the batch in one statement, which is one commit; what is there already stays as it is.
-///
-/// The arrays have one bind each, whatever their length: a batch never meets the limit of 65,535 binds.
-pub(super) async fn record(database: &Database, batch: &[Received]) -> Result<(), DatabaseError> {
-    let payments = || batch.iter().map(|received| &received.payment);
-    let query = diesel::sql_query(
-        "INSERT INTO orders (message_id, user_id, number_of_items, total_amount) \
-         SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (message_id) DO NOTHING",
-    )
-    .bind::<Array<SqlUuid>, Vec<_>>(batch.iter().map(|received| received.id).collect())
-    .bind::<Array<Text>, Vec<_>>(
-        payments()
-            .map(|payment| payment.user_id().to_owned())
-            .collect(),
-    )
-    .bind::<Array<Integer>, Vec<_>>(payments().map(Payment::number_of_items).collect())
-    .bind::<Array<Numeric>, Vec<_>>(payments().map(Payment::total_amount).collect());
-    database
-        .run_within(RECORD_LIMIT, |connection| query.execute(connection).boxed())
-        .await?;
-    Ok(())
+/// The id of a row.
+#[derive(QueryableByName)]
+struct MessageId {
+    #[diesel(sql_type = SqlUuid)]
+    message_id: Uuid,
+}
+
+impl Recording {
+    pub(super) fn of(batch: &[Received<Payment>]) -> Self {
+        let payments = || batch.iter().map(|received| &received.message);
+        let fingerprint =
+            |received: &Received<Payment>| Sha256::digest(&received.delivery.body).to_vec();
+        Self {
+            ids: batch.iter().map(|received| received.id).collect(),
+            user_ids: payments()
+                .map(|payment| payment.user_id().to_owned())
+                .collect(),
+            numbers_of_items: payments().map(Payment::number_of_items).collect(),
+            total_amounts: payments().map(Payment::total_amount).collect(),
+            fingerprints: batch.iter().map(fingerprint).collect(),
+        }
+    }
+
+    /// All of the batch in one statement, which is one commit; what is there already stays as it is. Returns the places of
+    /// those whose ids were used for other payments.
+    ///
+    /// The arrays have one bind each, whatever their length: a batch never meets the limit of 65,535 binds.
+    pub(super) async fn record(
+        self,
+        connection: &mut Connection,
+    ) -> Result<Vec<usize>, DatabaseError> {
+        let query = diesel::sql_query(
+            "INSERT INTO orders (message_id, user_id, number_of_items, total_amount, fingerprint) \
+             SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT (message_id) DO NOTHING RETURNING message_id",
+        )
+        .bind::<Array<SqlUuid>, _>(self.ids.clone())
+        .bind::<Array<Text>, _>(self.user_ids.clone())
+        .bind::<Array<Integer>, _>(self.numbers_of_items.clone())
+        .bind::<Array<Numeric>, _>(self.total_amounts.clone())
+        .bind::<Array<Binary>, _>(self.fingerprints.clone());
+        let inserted: Vec<MessageId> = connection.load(query).await?;
+        if inserted.len() == self.ids.len() {
+            return Ok(Vec::new());
+        }
+        let known = Known::of(connection, seen_before(&self.ids, &inserted)).await?;
+        let differs = |place: &usize| {
+            let known = known.get(&self.ids[*place]);
+            known.is_some_and(|known| !known.is(&self, *place))
+        };
+        Ok((0..self.ids.len()).filter(differs).collect())
+    }
+}
+
+/// The ids that were recorded earlier, and those that are in the batch twice.
+fn seen_before(ids: &[Uuid], inserted: &[MessageId]) -> Vec<Uuid> {
+    let inserted: BTreeSet<Uuid> = inserted.iter().map(|row| row.message_id).collect();
+    let mut once = BTreeSet::new();
+    let seen = ids
+        .iter()
+        .filter(|id| !once.insert(**id) || !inserted.contains(id));
+    seen.copied().collect()
+}
+
+/// A recorded payment, as far as it tells whether another body is the same one.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = orders)]
+struct Known {
+    message_id: Uuid,
+    user_id: String,
+    number_of_items: i32,
+    total_amount: Decimal,
+    fingerprint: Option<Vec<u8>>,
+}
+
+impl Known {
+    async fn of(
+        connection: &mut Connection,
+        ids: Vec<Uuid>,
+    ) -> Result<BTreeMap<Uuid, Self>, DatabaseError> {
+        let recorded = orders::table.filter(orders::message_id.eq_any(ids));
+        let recorded = connection.load(recorded.select(Self::as_select())).await?;
+        let by_id = recorded.into_iter().map(|known| (known.message_id, known));
+        Ok(by_id.collect())
+    }
+
+    /// Whether the payment at `place` is this one. A row from before there were fingerprints is compared by its values.
+    fn is(&self, recording: &Recording, place: usize) -> bool {
+        match &self.fingerprint {
+            Some(fingerprint) => *fingerprint == recording.fingerprints[place],
+            None => {
+                self.user_id == recording.user_ids[place]
+                    && self.number_of_items == recording.numbers_of_items[place]
+                    && self.total_amount == recording.total_amounts[place]
+            }
+        }
+    }
 }
 
 /// Remembers why messages were refused. The last reason counts: a message may be replayed and refused again.
 pub(super) async fn record_rejections(
-    database: &Database,
+    connection: &mut Connection,
     refused: Vec<(Uuid, String)>,
 ) -> Result<(), DatabaseError> {
     // One id may be in a batch twice, and one statement cannot touch a row twice.
-    let unique: std::collections::BTreeMap<_, _> = refused.into_iter().collect();
+    let unique: BTreeMap<_, _> = refused.into_iter().collect();
     let (ids, reasons): (Vec<_>, Vec<_>) = unique.into_iter().unzip();
     let query = diesel::sql_query(
         "INSERT INTO rejections (message_id, reason) SELECT * FROM unnest($1, $2) \
@@ -83,52 +162,35 @@ pub(super) async fn record_rejections(
     )
     .bind::<Array<SqlUuid>, _>(ids)
     .bind::<Array<Text>, _>(reasons);
-    database
-        .run_within(RECORD_LIMIT, |connection| query.execute(connection).boxed())
-        .await?;
-    Ok(())
+    connection.execute(query).await.map(drop)
 }
 
-/// In the order in which they were recorded, from after `last`.
-pub(super) async fn after(
-    database: &Database,
-    last: i64,
-    count: u16,
-) -> Result<Vec<Order>, DatabaseError> {
-    let page = orders::table
-        .filter(orders::id.gt(last))
-        .order(orders::id)
-        .limit(count.into());
-    let query = page.select(Order::as_select());
-    database
-        .run(|connection| query.load(connection).boxed())
-        .await
-}
-
-/// What became of a payment. A recorded one is recorded, whatever was refused before it.
-pub(super) async fn outcome(database: &Database, id: Uuid) -> Result<Outcome, DatabaseError> {
-    let order = orders::table
-        .filter(orders::message_id.eq(id))
-        .select(Order::as_select());
-    let found = database
-        .run(|connection| {
-            order
-                .first(connection)
-                .map(OptionalExtension::optional)
-                .boxed()
-        })
-        .await?;
-    if let Some(order) = found {
-        return Ok(Outcome::Recorded(order));
+impl Order {
+    /// In the order in which they were recorded, from after `last`.
+    pub(super) async fn after(
+        connection: &mut Connection,
+        last: Option<i64>,
+        count: u16,
+    ) -> Result<Vec<Self>, DatabaseError> {
+        let page = orders::table
+            .filter(orders::id.gt(last.unwrap_or(i64::MIN)))
+            .order(orders::id)
+            .limit(count.into());
+        connection.load(page.select(Self::as_select())).await
     }
-    let reason = rejections::table.find(id).select(rejections::reason);
-    let found = database
-        .run(|connection| {
-            reason
-                .first(connection)
-                .map(OptionalExtension::optional)
-                .boxed()
-        })
-        .await?;
-    Ok(found.map_or(Outcome::Unknown, |reason| Outcome::Rejected { reason }))
+}
+
+impl Outcome {
+    /// What became of a payment. A recorded one is recorded, whatever was refused before it.
+    pub(super) async fn of(connection: &mut Connection, id: Uuid) -> Result<Self, DatabaseError> {
+        let order = orders::table
+            .filter(orders::message_id.eq(id))
+            .select(Order::as_select());
+        if let Some(order) = connection.optional(order).await? {
+            return Ok(Self::Recorded(order));
+        }
+        let reason = rejections::table.find(id).select(rejections::reason);
+        let reason = connection.optional(reason).await?;
+        Ok(reason.map_or(Self::Unknown, |reason| Self::Rejected { reason }))
+    }
 }

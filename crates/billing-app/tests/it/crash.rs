@@ -5,23 +5,19 @@ use std::process::{Child, Command, Stdio};
 use testing::{
     Client, Relay,
     relay::{Ending, Protocol},
+    until,
 };
 use tokio::net::TcpListener;
 
-use crate::helpers::{DEAD, Ground, QUEUE, until};
+use crate::helpers::{DEAD, QUEUE, Servers};
 
 /// The billing as a process of its own; killed at the latest when the test ends.
 struct Process(Child);
 
 impl Process {
-    async fn start(ground: &Ground, amqp_port: u16) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let child = program(ground, amqp_port, port).spawn().unwrap();
+    async fn start(servers: &Servers, amqp_port: u16) -> Self {
+        let port = free_port().await;
+        let child = program(servers, amqp_port, port).spawn().unwrap();
         let process = Self(child);
         let client = Client::new(format!("http://127.0.0.1:{port}"));
         until(async || is_ready(&client).await, "the billing is ready").await;
@@ -44,9 +40,9 @@ impl Drop for Process {
 }
 
 /// The program with its settings in the environment, as pm2 or systemd would start it.
-pub(crate) fn program(ground: &Ground, amqp_port: u16, http_port: u16) -> Command {
+pub(crate) fn program(servers: &Servers, amqp_port: u16, http_port: u16) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_billing-app"));
-    let (database, broker) = (&ground.database, &ground.broker);
+    let (database, broker) = (&servers.database, &servers.broker);
     program
         .env_clear()
         .env("BILLING_APP_HOST", "127.0.0.1")
@@ -65,7 +61,13 @@ pub(crate) fn program(ground: &Ground, amqp_port: u16, http_port: u16) -> Comman
     program
 }
 
-async fn is_ready(client: &Client) -> bool {
+/// A port that was free a moment ago.
+pub(crate) async fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+pub(crate) async fn is_ready(client: &Client) -> bool {
     let answer = client.request("GET", "/health/ready").send().await;
     answer.is_ok_and(|answer| answer.status() == 200)
 }
@@ -73,41 +75,41 @@ async fn is_ready(client: &Client) -> bool {
 /// The acknowledgement is held back on its way, so the kill falls between the commit and the ack.
 #[tokio::test]
 async fn a_kill_between_commit_and_ack_makes_no_second_row() {
-    let ground = Ground::prepare().await;
-    let relay = Relay::start(Protocol::Amqp, &ground.broker.host, ground.broker.port);
-    let mut billing = Process::start(&ground, relay.port).await;
+    let servers = Servers::prepare().await;
+    let relay = Relay::start(Protocol::Amqp, &servers.broker.host, servers.broker.port);
+    let mut billing = Process::start(&servers, relay.port).await;
     relay.end(Ending::Mute);
     for number in 0..20 {
-        ground.queue(&number.to_string()).await;
+        servers.queue(&number.to_string()).await;
     }
-    ground.until_orders(20).await;
+    servers.until_orders(20).await;
     billing.kill();
 
-    let again = Process::start(&ground, ground.broker.port).await;
+    let again = Process::start(&servers, servers.broker.port).await;
     until(
-        async || ground.broker.peek(QUEUE).await.is_empty(),
+        async || servers.broker.peek(QUEUE).await.is_empty(),
         "the queue is empty",
     )
     .await;
-    ground.until_orders(20).await;
+    servers.until_orders(20).await;
     drop(again);
     assert!(
-        ground.broker.drain(QUEUE).await.is_empty(),
+        servers.broker.drain(QUEUE).await.is_empty(),
         "all were acknowledged"
     );
-    assert!(ground.broker.drain(DEAD).await.is_empty());
+    assert!(servers.broker.drain(DEAD).await.is_empty());
 }
 
 #[tokio::test]
 async fn kills_under_load_lose_nothing_and_double_nothing() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     for round in 0..4 {
-        let mut billing = Process::start(&ground, ground.broker.port).await;
+        let mut billing = Process::start(&servers, servers.broker.port).await;
         for number in 0..100 {
-            ground.queue(&format!("{round}-{number}")).await;
+            servers.queue(&format!("{round}-{number}")).await;
         }
         billing.kill();
     }
-    let _billing = Process::start(&ground, ground.broker.port).await;
-    ground.until_orders(400).await;
+    let _billing = Process::start(&servers, servers.broker.port).await;
+    servers.until_orders(400).await;
 }

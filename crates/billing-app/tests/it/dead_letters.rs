@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::{
     crash::program,
-    helpers::{DEAD, Ground, QUEUE},
+    helpers::{DEAD, QUEUE, Servers},
 };
 
-async fn dead_letters(ground: &Ground, args: &[&str]) -> Output {
-    let mut command = program(ground, ground.broker.port, 0);
+async fn dead_letters(servers: &Servers, args: &[&str]) -> Output {
+    let mut command = program(servers, servers.broker.port, 0);
     command
         .arg("dead-letters")
         .args(args)
@@ -25,24 +25,24 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A ground whose queue had these bodies, all of them refused; gives their ids.
-async fn with_refused(bodies: &[&str]) -> (Ground, Vec<String>) {
-    let ground = Ground::prepare().await;
+/// Servers whose queue had these bodies, all of them refused; gives their ids.
+async fn with_refused(bodies: &[&str]) -> (Servers, Vec<String>) {
+    let servers = Servers::prepare().await;
     let ids: Vec<_> = bodies.iter().map(|_| Uuid::new_v4().to_string()).collect();
     for (id, body) in ids.iter().zip(bodies) {
-        ground.queue_body(id, body).await;
+        servers.queue_body(id, body).await;
     }
-    let billing = ground.start().await;
-    ground.until_dead(bodies.len()).await;
+    let billing = servers.start().await;
+    servers.until_dead(bodies.len()).await;
     billing.stop().await;
-    (ground, ids)
+    (servers, ids)
 }
 
 #[tokio::test]
 async fn a_list_shows_id_time_reason_and_body_and_takes_nothing() {
-    let (ground, ids) = with_refused(&["{}", "non\tsense"]).await;
+    let (servers, ids) = with_refused(&["{}", "non\tsense"]).await;
     for _ in 0..2 {
-        let list = text(&dead_letters(&ground, &["list"]).await);
+        let list = text(&dead_letters(&servers, &["list"]).await);
         let lines: Vec<Vec<&str>> = list
             .lines()
             .map(|line| line.split('\t').collect())
@@ -55,7 +55,7 @@ async fn a_list_shows_id_time_reason_and_body_and_takes_nothing() {
         assert_eq!(lines[1][3], "non sense");
     }
     assert_eq!(
-        text(&dead_letters(&ground, &["list", "--limit", "1"]).await)
+        text(&dead_letters(&servers, &["list", "--limit", "1"]).await)
             .lines()
             .count(),
         1
@@ -64,13 +64,13 @@ async fn a_list_shows_id_time_reason_and_body_and_takes_nothing() {
 
 #[tokio::test]
 async fn a_replay_that_is_refused_again_ends() {
-    let (ground, ids) = with_refused(&["{}", "[]", "null"]).await;
-    let _billing = ground.start().await;
+    let (servers, ids) = with_refused(&["{}", "[]", "null"]).await;
+    let _billing = servers.start().await;
     assert_eq!(
-        text(&dead_letters(&ground, &["replay", "--all"]).await),
+        text(&dead_letters(&servers, &["replay", "--all"]).await),
         "replayed 3\n"
     );
-    let mut dead: Vec<_> = ground
+    let mut dead: Vec<_> = servers
         .until_dead(3)
         .await
         .into_iter()
@@ -84,40 +84,40 @@ async fn a_replay_that_is_refused_again_ends() {
 
 #[tokio::test]
 async fn one_can_be_replayed_and_another_discarded() {
-    let (ground, ids) = with_refused(&["{}", "[]", "null"]).await;
+    let (servers, ids) = with_refused(&["{}", "[]", "null"]).await;
     assert_eq!(
-        text(&dead_letters(&ground, &["replay", &ids[1]]).await),
+        text(&dead_letters(&servers, &["replay", &ids[1]]).await),
         "replayed 1\n"
     );
     assert_eq!(
-        text(&dead_letters(&ground, &["discard", &ids[0]]).await),
+        text(&dead_letters(&servers, &["discard", &ids[0]]).await),
         "discarded 1\n"
     );
-    let queued = ground.broker.drain(QUEUE).await;
+    let queued = servers.broker.drain(QUEUE).await;
     assert_eq!(
         (queued.len(), queued[0].id(), queued[0].body.as_str()),
         (1, Some(ids[1].as_str()), "[]")
     );
-    let dead = ground.broker.drain(DEAD).await;
+    let dead = servers.broker.drain(DEAD).await;
     assert_eq!((dead.len(), dead[0].id()), (1, Some(ids[2].as_str())));
 }
 
 #[tokio::test]
 async fn an_unknown_id_is_told_and_fails() {
-    let (ground, _) = with_refused(&["{}"]).await;
-    let output = dead_letters(&ground, &["discard", "nobody"]).await;
+    let (servers, _) = with_refused(&["{}"]).await;
+    let output = dead_letters(&servers, &["discard", "nobody"]).await;
     assert!(!output.status.success());
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("no dead letter has the id nobody"),
         "{output:?}"
     );
-    assert_eq!(ground.broker.drain(DEAD).await.len(), 1);
+    assert_eq!(servers.broker.drain(DEAD).await.len(), 1);
 }
 
 #[tokio::test]
 async fn all_or_ids_must_be_said() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     for args in [&["discard"][..], &["replay"], &["discard", "--all", "x"]] {
-        assert!(!dead_letters(&ground, args).await.status.success());
+        assert!(!dead_letters(&servers, args).await.status.success());
     }
 }

@@ -1,94 +1,91 @@
-//! A billing with a database and a virtual host of its own.
+//! A billing with a database and a virtual host of its own, started as the program starts it.
 
-use std::time::Duration;
+use std::iter::once;
 
-use billing_app::{App, MIGRATIONS, payments};
+use billing_app::{
+    MIGRATIONS,
+    config::{Command, Config},
+};
+use clap::Parser;
 use platform::{
-    database::{Database, Settings, migrate},
-    http::{self, Limits, server},
-    runtime::Tasks,
+    config::Parts,
+    database::migrate,
+    runtime::{Running, Runtime},
 };
 use serde_json::{Value, json};
-use testing::{Client, TestBroker, TestDatabase};
-use tokio::{net::TcpListener, time::Instant};
+use testing::{Client, TestBroker, TestDatabase, until};
 use uuid::Uuid;
 
 pub(crate) const QUEUE: &str = "billing_queue";
 pub(crate) const DEAD: &str = "billing_queue.dead";
 
-/// The longest that anything here may take; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// The servers of a billing, whether one runs or not.
-pub(crate) struct Ground {
+pub(crate) struct Servers {
     pub(crate) database: TestDatabase,
     pub(crate) broker: TestBroker,
 }
 
-/// A running billing; dropping it stops it without waiting.
+/// A running billing.
 pub(crate) struct Billing {
     pub(crate) client: Client,
-    intake: Tasks,
-    output: Tasks,
+    running: Running,
 }
 
-impl Ground {
+impl Servers {
     pub(crate) async fn prepare() -> Self {
-        let ground = Self {
+        let servers = Self {
             database: TestDatabase::create().await,
             broker: TestBroker::create().await,
         };
         let queue = json!({ "x-queue-type": "quorum" });
-        ground.broker.declare_queue(QUEUE, queue.clone()).await;
-        ground.broker.declare_queue(DEAD, queue).await;
-        migrate(&ground.database_settings(), MIGRATIONS)
+        servers.broker.declare_queue(QUEUE, queue.clone()).await;
+        servers.broker.declare_queue(DEAD, queue).await;
+        migrate(&servers.config(&[]).database, MIGRATIONS)
             .await
             .unwrap();
-        ground
+        servers
     }
 
-    pub(crate) fn database_settings(&self) -> Settings {
-        Settings {
-            variables: "ORDERS_DB",
-            host: self.database.host.clone(),
-            port: self.database.port,
-            name: self.database.name.clone(),
-            user: self.database.user.clone(),
-            password: self.database.password.clone().into(),
-        }
-    }
-
-    pub(crate) fn broker_settings(&self) -> broker::Settings {
-        broker::Settings {
-            variables: "BILLING_AMQP",
-            host: self.broker.host.clone(),
-            port: self.broker.port,
-            vhost: self.broker.vhost.clone(),
-            user: self.broker.user.clone(),
-            password: self.broker.password.clone().into(),
-        }
+    /// The settings of a billing at a free port, and its command line after them.
+    pub(crate) fn config(&self, command: &[&str]) -> Config {
+        let (database, broker) = (&self.database, &self.broker);
+        let (database_port, amqp_port) = (database.port.to_string(), broker.port.to_string());
+        let settings = [
+            ("billing-app-host", "127.0.0.1"),
+            ("billing-app-port", "0"),
+            ("orders-db-host", &database.host),
+            ("orders-db-port", &database_port),
+            ("orders-db-name", &database.name),
+            ("orders-db-user", &database.user),
+            ("orders-db-password", &database.password),
+            ("amqp-host", &broker.host),
+            ("amqp-port", &amqp_port),
+            ("amqp-vhost", &broker.vhost),
+            ("billing-amqp-user", &broker.user),
+            ("billing-amqp-password", &broker.password),
+        ]
+        .map(|(name, value)| format!("--{name}={value}"));
+        let command = command.iter().map(ToString::to_string);
+        let line = once("billing-app".to_owned()).chain(settings);
+        Config::try_parse_from(line.chain(command)).unwrap()
     }
 
     pub(crate) async fn start(&self) -> Billing {
-        let (intake, output) = (Tasks::default(), Tasks::default());
-        let database = Database::new(&self.database_settings(), 4);
-        let _ = payments::record(database.clone(), &self.broker_settings(), &intake, &output);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
-        let routes = billing_app::routes().0.with_state(App { database });
-        let app = http::app(routes, Limits::default());
-        tokio::spawn(server::serve(
-            listener,
-            app,
-            Limits::default(),
-            intake.stop.clone(),
-            server::Accepting::default(),
-        ));
-        Billing {
-            client,
-            intake,
-            output,
-        }
+        self.start_parts(&[]).await.unwrap()
+    }
+
+    /// Starts what `serve` with these arguments would.
+    pub(crate) async fn start_parts(&self, arguments: &[&str]) -> anyhow::Result<Billing> {
+        let config = self.config(&[&["serve"], arguments].concat());
+        let parts = match &config.command {
+            Some(Command::Serve(parts)) => parts.clone(),
+            _ => Parts::default(),
+        };
+        let running = billing_app::start(&config, &parts, Runtime::embedded()?).await?;
+        Ok(Billing {
+            client: Client::new(format!("http://{}", running.address())),
+            running,
+        })
     }
 
     /// Queues a payment of user `user_id` under a new id.
@@ -144,36 +141,14 @@ impl Ground {
 }
 
 impl Billing {
-    /// Stops as the runtime does: intake first, output after it.
+    /// Stops as a signal would.
     pub(crate) async fn stop(self) {
-        for tasks in [&self.intake, &self.output] {
-            tasks.stop.cancel();
-            tasks.tracker.close();
-            tokio::time::timeout(PATIENCE, tasks.tracker.wait())
-                .await
-                .unwrap();
-        }
-    }
-}
-
-impl Drop for Billing {
-    fn drop(&mut self) {
-        self.intake.stop.cancel();
-        self.output.stop.cancel();
+        self.running.stop().await.unwrap();
     }
 }
 
 pub(crate) fn payment(user_id: &str) -> String {
     json!({ "user_id": user_id, "number_of_items": "5", "total_amount": "180" }).to_string()
-}
-
-/// Asks every 20 ms until it is so.
-pub(crate) async fn until(condition: impl AsyncFn() -> bool, what: &str) {
-    let begin = Instant::now();
-    while !condition().await {
-        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// The answer of GET /api/billing/{id} once there is one.

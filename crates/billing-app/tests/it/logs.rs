@@ -7,10 +7,11 @@ use std::{
 };
 
 use serde_json::json;
+use testing::{Client, until};
 
 use crate::{
-    crash::program,
-    helpers::{Ground, QUEUE, payment},
+    crash::{free_port, is_ready, program},
+    helpers::{QUEUE, Servers, payment},
 };
 
 /// Runs the program until it has logged a line with each of `texts`, in this order; it goes on until it is killed here.
@@ -32,8 +33,8 @@ pub(crate) async fn until_logged(mut program: Command, texts: &[&str]) {
 
 #[tokio::test]
 async fn an_absent_database_is_told_once() {
-    let ground = Ground::prepare().await;
-    let mut program = program(&ground, ground.broker.port, 0);
+    let servers = Servers::prepare().await;
+    let mut program = program(&servers, servers.broker.port, 0);
     let mut child = program
         .env("ORDERS_DB_PORT", "1")
         .stderr(Stdio::piped())
@@ -48,16 +49,16 @@ async fn an_absent_database_is_told_once() {
 
 #[tokio::test]
 async fn a_request_can_be_followed_to_its_message() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     for (id, body) in [("bad", "{}"), ("good", &payment("3"))] {
         let headers = json!({
             "x-request-id": format!("request of {id}"),
             "traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
         });
         let properties = json!({ "message_id": id, "delivery_mode": 2, "headers": headers });
-        assert!(ground.broker.publish(QUEUE, properties, body).await);
+        assert!(servers.broker.publish(QUEUE, properties, body).await);
     }
-    let mut program = program(&ground, ground.broker.port, 0);
+    let mut program = program(&servers, servers.broker.port, 0);
     program.env("LOG", "info,broker=debug");
     let line = |outcome, id| {
         format!(
@@ -69,4 +70,42 @@ async fn a_request_can_be_followed_to_its_message() {
         line("acknowledged a message", "good"),
     );
     until_logged(program, &[&refused, &stored]).await;
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_later_is_told_once_and_health_says_it() {
+    let mut servers = Servers::prepare().await;
+    servers.database.use_own_role().await;
+    let port = free_port().await;
+    let mut program = program(&servers, servers.broker.port, port);
+    let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
+    let client = Client::new(format!("http://127.0.0.1:{port}"));
+    until(async || is_ready(&client).await, "the billing is ready").await;
+
+    servers.database.set_password("second").await;
+    servers.database.end_sessions().await;
+    servers.queue("late").await;
+    // Each of these waits for a connection, which is tried several times meanwhile.
+    for _ in 0..3 {
+        let health = client.get("/health/ready").await.json(503);
+        let database = &health["checks"]["database"];
+        assert_eq!(
+            database["detail"], "the database refuses the login",
+            "{health}"
+        );
+    }
+    servers.database.set_password("first").await;
+    servers.until_orders(1).await;
+
+    child.kill().unwrap();
+    let log = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let told: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("pool: no connection to the database"))
+        .collect();
+    assert_eq!(told.len(), 1, "{log}");
+    let named = "check ORDERS_DB_USER and ORDERS_DB_PASSWORD";
+    assert!(told[0].contains(named), "{log}");
+    assert_eq!(log.matches("the database is back").count(), 1, "{log}");
+    assert!(!log.contains("timed out"), "{log}");
 }

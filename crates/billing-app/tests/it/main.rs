@@ -5,9 +5,11 @@
 mod crash;
 mod dead_letters;
 mod helpers;
+mod identities;
 mod logs;
 mod openapi;
 mod outages;
+mod parts;
 mod reads;
 mod recording;
 mod refusals;

@@ -4,13 +4,13 @@ use serde_json::json;
 use testing::send;
 use uuid::Uuid;
 
-use crate::helpers::{Ground, outcome};
+use crate::helpers::{Servers, outcome};
 
 #[tokio::test]
 async fn a_recorded_payment_is_answered_by_its_id() {
-    let ground = Ground::prepare().await;
-    let id = ground.queue("20").await.to_string();
-    let billing = ground.start().await;
+    let servers = Servers::prepare().await;
+    let id = servers.queue("20").await.to_string();
+    let billing = servers.start().await;
     let payment = json!({
         "id": id, "status": "processed", "user_id": "20", "number_of_items": 5, "total_amount": "180.00",
     });
@@ -23,8 +23,8 @@ async fn a_recorded_payment_is_answered_by_its_id() {
 
 #[tokio::test]
 async fn an_unknown_payment_is_a_404_that_says_when_to_ask_again() {
-    let ground = Ground::prepare().await;
-    let billing = ground.start().await;
+    let servers = Servers::prepare().await;
+    let billing = servers.start().await;
     let answer = billing
         .client
         .get(&format!("/api/billing/{}", Uuid::new_v4()))
@@ -35,8 +35,8 @@ async fn an_unknown_payment_is_a_404_that_says_when_to_ask_again() {
 
 #[tokio::test]
 async fn an_id_that_is_no_uuid_is_a_400() {
-    let ground = Ground::prepare().await;
-    let billing = ground.start().await;
+    let servers = Servers::prepare().await;
+    let billing = servers.start().await;
     for id in ["0", "-1", "text", "%00", "9223372036854775808", "018f-x"] {
         billing
             .client
@@ -48,12 +48,12 @@ async fn an_id_that_is_no_uuid_is_a_400() {
 
 #[tokio::test]
 async fn pages_follow_their_links_to_the_end() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     for number in 0..5 {
-        ground.queue(&number.to_string()).await;
+        servers.queue(&number.to_string()).await;
     }
-    let billing = ground.start().await;
-    ground.until_orders(5).await;
+    let billing = servers.start().await;
+    servers.until_orders(5).await;
     let (mut next, mut users) = ("/api/billing?limit=2".to_owned(), Vec::new());
     while !next.is_empty() {
         let answer = billing.client.get(&next).await;
@@ -81,8 +81,8 @@ async fn pages_follow_their_links_to_the_end() {
 
 #[tokio::test]
 async fn what_only_the_gateway_takes_is_a_405_here() {
-    let ground = Ground::prepare().await;
-    let billing = ground.start().await;
+    let servers = Servers::prepare().await;
+    let billing = servers.start().await;
     let answer = send(billing.client.request("POST", "/api/billing")).await;
     answer.problem(405);
     assert!(answer.header("allow").contains("GET"));

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::net::TcpListener;
 
-use crate::{crash::program, helpers::Ground, logs::until_logged};
+use crate::{crash::program, helpers::Servers, logs::until_logged};
 
 /// The only line that the program says before it ends without success, whatever it has logged.
 async fn last_word(mut program: Command) -> String {
@@ -28,8 +28,8 @@ async fn only_line(mut program: Command) -> String {
 
 #[tokio::test]
 async fn a_missing_value_is_named() {
-    let ground = Ground::prepare().await;
-    let mut missing = program(&ground, ground.broker.port, 0);
+    let servers = Servers::prepare().await;
+    let mut missing = program(&servers, servers.broker.port, 0);
     missing.env_remove("ORDERS_DB_NAME").current_dir("/");
     assert!(
         last_word(missing)
@@ -40,7 +40,7 @@ async fn a_missing_value_is_named() {
 
 #[tokio::test]
 async fn a_wrong_value_is_named() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     for (variable, value, said) in [
         (
             "AMQP_HOST",
@@ -63,7 +63,7 @@ async fn a_wrong_value_is_named() {
             "check ORDERS_DB_USER and ORDERS_DB_PASSWORD",
         ),
     ] {
-        let mut program = program(&ground, ground.broker.port, 0);
+        let mut program = program(&servers, servers.broker.port, 0);
         program.env(variable, value);
         let last = last_word(program).await;
         assert!(last.contains(said), "{last}");
@@ -72,8 +72,8 @@ async fn a_wrong_value_is_named() {
 
 #[tokio::test]
 async fn a_wrong_log_filter_is_told_once() {
-    let ground = Ground::prepare().await;
-    let mut program = program(&ground, ground.broker.port, 0);
+    let servers = Servers::prepare().await;
+    let mut program = program(&servers, servers.broker.port, 0);
     program.env("LOG", "a=b=c");
     let said = only_line(program).await;
     assert!(said.contains("LOG is not a log filter: "), "{said}");
@@ -82,23 +82,23 @@ async fn a_wrong_log_filter_is_told_once() {
 
 #[tokio::test]
 async fn help_is_on_standard_output_and_no_failure() {
-    let ground = Ground::prepare().await;
-    let mut program = program(&ground, ground.broker.port, 0);
+    let servers = Servers::prepare().await;
+    let mut program = program(&servers, servers.broker.port, 0);
     let output = program.arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(
         output.status.success() && help.contains("ORDERS_DB_HOST"),
         "{help}"
     );
-    assert!(!help.contains(&ground.database.password));
+    assert!(!help.contains(&servers.database.password));
 }
 
 #[tokio::test]
 async fn a_stop_while_it_waits_for_its_database_is_obeyed() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port().to_string();
-    let mut waiting = program(&ground, ground.broker.port, 0);
+    let mut waiting = program(&servers, servers.broker.port, 0);
     let mut child = waiting.env("ORDERS_DB_PORT", port).spawn().unwrap();
     // It connects to its database after it has begun to listen for signals.
     silent.accept().await.unwrap();
@@ -120,10 +120,10 @@ async fn a_stop_while_it_waits_for_its_database_is_obeyed() {
 
 #[tokio::test]
 async fn a_taken_port_is_named() {
-    let ground = Ground::prepare().await;
+    let servers = Servers::prepare().await;
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
-    let said = last_word(program(&ground, ground.broker.port, port)).await;
+    let said = last_word(program(&servers, servers.broker.port, port)).await;
     assert!(
         said.contains("check BILLING_APP_HOST and BILLING_APP_PORT: Address already in use"),
         "{said}"
@@ -133,8 +133,8 @@ async fn a_taken_port_is_named() {
 /// The broker may be setting up its users just now, so the program says it and goes on trying.
 #[tokio::test]
 async fn a_wrong_broker_password_is_named_in_the_log() {
-    let ground = Ground::prepare().await;
-    let mut program = program(&ground, ground.broker.port, 0);
+    let servers = Servers::prepare().await;
+    let mut program = program(&servers, servers.broker.port, 0);
     program.env("BILLING_AMQP_PASSWORD", "wrong");
     let named = "check BILLING_AMQP_USER, BILLING_AMQP_PASSWORD and AMQP_VHOST";
     until_logged(program, &[named]).await;

@@ -1,0 +1,92 @@
+//! `serve --only`: some parts of the billing in a process of their own.
+
+use serde_json::json;
+use testing::until;
+
+use crate::helpers::{Billing, QUEUE, Servers};
+
+/// The names of what the process says of its health, once all of it is well.
+async fn checks_when_ready(billing: &Billing) -> Vec<String> {
+    let ready = async || billing.client.get("/health/ready").await.status == 200;
+    until(ready, "the part is ready").await;
+    let health = billing.client.get("/health/ready").await.json(200);
+    health["checks"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
+}
+
+#[tokio::test]
+async fn without_a_choice_all_parts_run() {
+    let servers = Servers::prepare().await;
+    let billing = servers.start().await;
+    let checks = checks_when_ready(&billing).await;
+    assert_eq!(
+        checks,
+        ["broker", "database", "listener", "outbox", "payments"]
+    );
+}
+
+#[tokio::test]
+async fn the_outbox_may_run_alone() {
+    let servers = Servers::prepare().await;
+    let relay = servers.start_parts(&["--only", "outbox"]).await.unwrap();
+    let checks = checks_when_ready(&relay).await;
+    assert_eq!(checks, ["broker", "database", "listener", "outbox"]);
+}
+
+#[tokio::test]
+async fn the_http_part_answers_and_consumes_nothing() {
+    let servers = Servers::prepare().await;
+    let http = servers.start_parts(&["--only", "http"]).await.unwrap();
+    let checks = checks_when_ready(&http).await;
+    assert_eq!(checks, ["broker", "database", "listener"]);
+    servers.queue("3").await;
+    let payments = http.client.get("/api/billing").await.json(200);
+    assert_eq!(payments, json!([]));
+    let waiting = servers.broker.peek(QUEUE).await;
+    assert_eq!(waiting.len(), 1);
+    assert!(!waiting[0].redelivered, "it was delivered to a consumer");
+
+    let _consumer = servers.start_parts(&["--only", "payments"]).await.unwrap();
+    servers.until_orders(1).await;
+    let payments = http.client.get("/api/billing").await.json(200);
+    assert_eq!(payments[0]["user_id"], "3");
+}
+
+#[tokio::test]
+async fn a_consumer_alone_records_and_answers_for_its_health_only() {
+    let servers = Servers::prepare().await;
+    let consumer = servers.start_parts(&["--only=payments"]).await.unwrap();
+    servers.queue("3").await;
+    servers.until_orders(1).await;
+    let checks = checks_when_ready(&consumer).await;
+    assert_eq!(checks, ["broker", "database", "listener", "payments"]);
+    consumer.client.get("/health/live").await.json(200);
+    assert_eq!(consumer.client.get("/metrics").await.status, 200);
+    for path in ["/api/billing", "/api/billing/x"] {
+        consumer.client.get(path).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn several_parts_may_be_named() {
+    let servers = Servers::prepare().await;
+    let both = ["--only", "http,payments"];
+    let billing = servers.start_parts(&both).await.unwrap();
+    servers.queue("3").await;
+    servers.until_orders(1).await;
+    billing.client.get("/api/billing").await.json(200);
+}
+
+#[tokio::test]
+async fn an_unknown_part_is_an_error_that_names_the_parts() {
+    let servers = Servers::prepare().await;
+    let started = servers.start_parts(&["--only", "http,paiments"]).await;
+    assert_eq!(
+        started.err().unwrap().to_string(),
+        "--only: there is no part 'paiments'; the parts are: http, payments, outbox"
+    );
+}
