@@ -1,8 +1,20 @@
 //! The settings of the gateway. Each is named like its variable; `--help` is their reference.
 
-use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
-use platform::{config::secret, telemetry};
+use clap::{
+    Parser, Subcommand,
+    builder::{NonEmptyStringValueParser, TypedValueParser},
+};
+use platform::{
+    config::{
+        prefixed::{Endpoint, Prefix, Prefixed},
+        secret,
+    },
+    http::Limits,
+    telemetry,
+};
 use secrecy::SecretString;
+
+use crate::{LIMITS, proxy::Waits};
 
 /// The one door: routes, forwards, publishes, and refuses what is malformed.
 #[derive(Debug, Parser)]
@@ -11,45 +23,70 @@ pub struct Config {
     /// What to do; `serve` when nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Address to listen on.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub api_gateway_host: String,
-    /// Port to listen on.
-    #[arg(long, env)]
-    pub api_gateway_port: u16,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: Prefixed<Endpoint, ApiGateway>,
     /// Where the inventory is.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub inventory_app_host: String,
-    /// Its port.
-    #[arg(long, env)]
-    pub inventory_app_port: u16,
+    #[command(flatten)]
+    pub inventory: Prefixed<Endpoint, InventoryApp>,
     /// Where the billing is.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub billing_app_host: String,
-    /// Its port.
-    #[arg(long, env)]
-    pub billing_app_port: u16,
-    /// The operator's token; empty leaves the operator's routes open.
+    #[command(flatten)]
+    pub billing: Prefixed<Endpoint, BillingApp>,
+    /// The operator's token; empty makes every caller without a token the operator.
     #[arg(long, env, default_value = "", hide_env_values = true, value_parser = secret)]
     pub operator_token: SecretString,
-    /// Where RabbitMQ is.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub amqp_host: String,
-    /// Its port.
-    #[arg(long, env)]
-    pub amqp_port: u16,
-    /// Its virtual host.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub amqp_vhost: String,
-    /// Who we are to it: a user that may only publish.
-    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
-    pub gateway_amqp_user: String,
-    /// Password of that user.
-    #[arg(long, env, hide_env_values = true, value_parser = secret)]
-    pub gateway_amqp_password: SecretString,
+    /// The key of the ids that come from an Idempotency-Key: the same on all gateways, and unknown to clients.
+    #[arg(long, env, hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new().map(SecretString::from))]
+    pub idempotency_secret: SecretString,
+    /// Where messages go.
+    #[command(flatten)]
+    pub broker: Prefixed<broker::Settings, GatewayAmqp>,
     /// How to log.
     #[command(flatten)]
     pub telemetry: telemetry::Args,
+    /// How long the parties may take; no setting of an operator.
+    #[arg(skip)]
+    pub waits: Waits,
+    /// The bounds of the server; no setting of an operator.
+    #[arg(skip = LIMITS)]
+    pub limits: Limits,
+}
+
+/// `API_GATEWAY_...`
+#[derive(Debug, Clone, Copy)]
+pub struct ApiGateway;
+
+impl Prefix for ApiGateway {
+    const PREFIX: &'static str = "API_GATEWAY";
+    const ABOUT: &'static str = "the gateway";
+}
+
+/// `INVENTORY_APP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct InventoryApp;
+
+impl Prefix for InventoryApp {
+    const PREFIX: &'static str = "INVENTORY_APP";
+    const ABOUT: &'static str = "the inventory";
+}
+
+/// `BILLING_APP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct BillingApp;
+
+impl Prefix for BillingApp {
+    const PREFIX: &'static str = "BILLING_APP";
+    const ABOUT: &'static str = "the billing";
+}
+
+/// `GATEWAY_AMQP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayAmqp;
+
+impl Prefix for GatewayAmqp {
+    const PREFIX: &'static str = "GATEWAY_AMQP";
+    const ABOUT: &'static str = "The gateway's user, which may only publish,";
 }
 
 /// What the program can do.
@@ -59,19 +96,4 @@ pub enum Command {
     Serve,
     /// Print the OpenAPI document of what the gateway answers itself.
     Openapi,
-}
-
-impl Config {
-    /// Where the broker is.
-    #[must_use]
-    pub fn broker(&self) -> broker::Settings {
-        broker::Settings {
-            variables: "GATEWAY_AMQP",
-            host: self.amqp_host.clone(),
-            port: self.amqp_port,
-            vhost: self.amqp_vhost.clone(),
-            user: self.gateway_amqp_user.clone(),
-            password: self.gateway_amqp_password.clone(),
-        }
-    }
 }

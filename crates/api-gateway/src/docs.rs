@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::{TABLE, auth::Access, publish};
+use crate::{auth::Access, payments, table::TABLE};
 
 /// Where the document is.
 const DOCUMENT: &str = "/api-docs/openapi.json";
@@ -31,14 +31,15 @@ const PARTS: [&str; 3] = [
     include_str!("../../billing-app/openapi.json"),
 ];
 
-/// The name of the security scheme.
+/// The names of the security schemes.
 const OPERATOR: &str = "operator";
+const USER: &str = "user";
 
 /// What the gateway answers itself.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "crud-master gateway", description = "What the gateway answers itself."),
-    paths(publish::accept),
+    paths(payments::queued),
     tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
 )]
 struct Own;
@@ -114,9 +115,12 @@ pub fn merged(open: bool) -> Value {
         "servers": [{ "url": "/" }],
         "tags": [],
         "paths": {},
-        "components": { "schemas": {}, "securitySchemes": { OPERATOR: {
-            "type": "http", "scheme": "bearer", "description": "The token in `OPERATOR_TOKEN`; the bare token is accepted too.",
-        }}},
+        "components": { "schemas": {}, "securitySchemes": {
+            OPERATOR: {
+                "type": "http", "scheme": "bearer", "description": "The token in `OPERATOR_TOKEN`; the bare token is accepted too.",
+            },
+            USER: { "type": "http", "scheme": "bearer", "description": "The token of a user." },
+        }},
     });
     for part in PARTS {
         // A committed file that is not JSON shows as a gap, and in the test that compares it with the table.
@@ -184,18 +188,73 @@ fn header_of(status: &str) -> Option<(&'static str, &'static str, &'static str)>
 }
 
 fn secure(whole: &mut Value, open: bool) {
-    for operation in TABLE
-        .iter()
-        .filter(|operation| operation.access == Access::Operator)
-    {
+    for operation in TABLE {
         let method = operation.method.as_str().to_ascii_lowercase();
         let documented = &mut whole["paths"][operation.path][method];
-        if documented.is_object() {
-            documented["security"] = if open {
-                json!([{}, { OPERATOR: [] }])
-            } else {
-                json!([{ OPERATOR: [] }])
-            };
+        if let Some(security) = security(operation.access, open).filter(|_| documented.is_object())
+        {
+            documented["security"] = security;
         }
+    }
+}
+
+/// The tokens that an operation takes; an empty entry says that it needs none.
+fn security(access: Access, open: bool) -> Option<Value> {
+    let schemes = match access {
+        Access::Anyone => return None,
+        Access::User => return Some(json!([{ USER: [] }])),
+        Access::Operator => json!([{ OPERATOR: [] }]),
+        Access::UserOrOperator => json!([{ USER: [] }, { OPERATOR: [] }]),
+    };
+    let needless = open.then(|| json!({}));
+    let schemes = needless
+        .into_iter()
+        .chain(schemes.as_array().cloned().into_iter().flatten());
+    Some(schemes.collect())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+
+    /// The later one would take the place of the earlier one in the merged document.
+    #[test]
+    fn schemas_of_the_same_name_are_the_same() {
+        let mut merged = std::collections::BTreeMap::new();
+        for part in PARTS {
+            let part: Value = serde_json::from_str(part).unwrap();
+            for (name, schema) in members(&part["components"]["schemas"]) {
+                let known = merged.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(known, schema, "two services have a schema {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_scheme_that_an_operation_may_name_is_declared() {
+        let declared = &merged(false)["components"]["securitySchemes"];
+        for access in [Access::User, Access::Operator, Access::UserOrOperator] {
+            for scheme in security(access, false).unwrap().as_array().unwrap() {
+                let name = scheme.as_object().unwrap().keys().next().unwrap();
+                assert!(declared[name].is_object(), "{name} is not declared");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_token_is_needed_for_is_documented() {
+        let schemes = |access, open| security(access, open).map(|security| security.to_string());
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(schemes(Access::Anyone, false), None);
+        assert_eq!(schemes(Access::User, true), text(r#"[{"user":[]}]"#));
+        assert_eq!(
+            schemes(Access::Operator, true),
+            text(r#"[{},{"operator":[]}]"#)
+        );
+        assert_eq!(
+            schemes(Access::UserOrOperator, false),
+            text(r#"[{"user":[]},{"operator":[]}]"#)
+        );
     }
 }

@@ -1,21 +1,22 @@
-//! The edge: what is ambiguous is refused with 400, before it is routed.
+//! The edge: a request that two programs could read in two ways is refused with 400, before it is routed.
 //!
-//! Two programs that read one request in two ways are how requests are smuggled and rules are passed by. So nothing
-//! is repaired here: a request has one length, one host and one path, or it goes no further. It reads the head only.
+//! Such requests are used for smuggling and to evade access rules. So nothing is repaired here: a request has one transfer
+//! coding, one host and one path. The server below has refused malformed lengths, and closes the connection after a
+//! request with `content-length` beside `transfer-encoding`. The edge reads the head only.
 
 use axum::{
     extract::Request,
     http::{HeaderMap, Method, Uri, Version, header, uri::Authority},
 };
-use platform::{http::server::TwoLengths, problem::Problem};
+use platform::problem::Problem;
 
-/// Refuses what has more than one meaning.
+/// Refuses a request with more than one meaning.
 ///
 /// # Errors
 /// 400 that says what is ambiguous.
 pub fn check(request: &Request) -> Result<(), Problem> {
     let refused = method(request.method())
-        .and_then(|()| framing(request))
+        .and_then(|()| framing(request.headers()))
         .and_then(|()| host(request.uri(), request.version(), request.headers()))
         .and_then(|()| path(request.uri().path()));
     refused.map_err(Problem::bad_request)
@@ -30,12 +31,9 @@ fn method(method: &Method) -> Checked {
     Ok(())
 }
 
-/// RFC 9112, 6.1 and 6.3. Differing `content-length`s never get here: the parser ends such a connection itself.
-fn framing(request: &Request) -> Checked {
-    if request.extensions().get::<TwoLengths>().is_some() {
-        return Err("content-length and transfer-encoding exclude each other");
-    }
-    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+/// RFC 9112, 6.1 and 6.3: hyper decodes `chunked` alone, and would pass the data of another coding on as it is.
+fn framing(headers: &HeaderMap) -> Checked {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
@@ -63,7 +61,7 @@ fn host(uri: &Uri, version: Version, headers: &HeaderMap) -> Checked {
     }
 }
 
-/// A path of visible ASCII characters whose segments mean what they say, decoded or not.
+/// A path of visible ASCII characters whose segments are the same after decoding.
 fn path(path: &str) -> Checked {
     if !path.starts_with('/') {
         return Err("the request target is not a path");
@@ -100,7 +98,7 @@ fn escape(high: Option<u8>, low: Option<u8>) -> Checked {
     }
 }
 
-/// `.` and `..`, each dot plain or encoded; what follows a `;` is no part of the name to some servers.
+/// `.` and `..`, each dot plain or encoded. Some servers ignore what follows a `;` in a segment.
 fn is_dots(segment: &str) -> bool {
     let mut rest = segment.split(';').next().unwrap_or_default();
     let mut dots = 0;
@@ -173,7 +171,7 @@ mod tests {
         }
     }
 
-    /// Decodes once, as a server behind us might; the rules are checked on the plain text.
+    /// Decodes once, as a server behind the gateway might.
     fn decoded(path: &str) -> Option<Vec<u8>> {
         let mut bytes = path.bytes();
         let mut plain = Vec::new();

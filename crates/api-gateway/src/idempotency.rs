@@ -1,25 +1,26 @@
 //! `Idempotency-Key`: the same request, however often it is sent.
 //!
-//! The id is a hash of caller, route and key, so every gateway gives the same one, before and after any restart; the
-//! consumer records an id once. What this gateway remembers besides is bounded and may be lost at any time: it only
-//! lets us say that a key was used for another body, and spare a confirmed message a second journey. A key that was
-//! forgotten is published again, and dropped as known by whoever records it.
+//! The id is a keyed hash of caller, route and key, so every gateway with the same secret gives the same one, before and
+//! after any restart, and no client can compute the id of another's key. The consumer records an id once, and refuses
+//! another body under it. What this gateway remembers besides is bounded and may be lost at any time: it only tells that
+//! a key was used for another body, and spares a confirmed message a second journey.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    collections::HashMap,
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::http::{HeaderMap, StatusCode};
-use moka::sync::Cache;
-use platform::problem::Problem;
+use hmac::{Hmac, KeyInit, Mac};
+use lru::LruCache;
+use platform::{http::caller::Caller, problem::Problem};
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use uuid::{Uuid, uuid};
+use uuid::{Builder, Uuid};
 
-use crate::auth::Caller;
+use crate::table::Operation;
 
 /// The header's name.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -27,11 +28,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest key, in bytes.
 const MAX_KEY: usize = 255;
 
-/// The namespace of our ids (RFC 9562, 5.5). It never changes: ids in the database come from it.
-const NAMESPACE: Uuid = uuid!("6f0b0a52-5d0c-4f59-9d3a-8f6d6f1f2c11");
-
-/// How many keys are remembered.
-const REMEMBERED: u64 = 100_000;
+/// How many keys are remembered; the least recently used one is forgotten first.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
 /// For how long.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -57,14 +55,46 @@ impl Key {
         }
         Ok(Some(Self(key.to_vec())))
     }
+}
 
-    /// The id of what `caller` asks of `route` under this key.
+fn wrong_key() -> Problem {
+    Problem::bad_request(
+        "the Idempotency-Key must be one value of 1 to 255 visible ASCII characters",
+    )
+}
+
+/// Derives ids from keys.
+pub struct Ids(SecretString);
+
+impl Ids {
+    /// `secret` is the same on all gateways. When it changes, a key that was used before names another request.
     #[must_use]
-    pub fn id(&self, caller: Caller, route: &str) -> Uuid {
-        Uuid::new_v5(
-            &NAMESPACE,
-            &framed(&[caller.name().as_bytes(), route.as_bytes(), &self.0]),
-        )
+    pub fn new(secret: SecretString) -> Self {
+        Self(secret)
+    }
+
+    /// The id of what `caller` asks of `operation` under this key: HMAC-SHA-256 (RFC 2104), of which a UUID of version 8
+    /// (RFC 9562, 5.8) keeps 122 bits.
+    #[must_use]
+    pub fn derive(&self, caller: Caller, operation: &Operation, key: &Key) -> Uuid {
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut hash = Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes())
+            .expect("a key of any length");
+        let user = match caller {
+            Caller::User { id } => id.into_bytes().to_vec(),
+            Caller::Anonymous | Caller::Operator => Vec::new(),
+        };
+        hash.update(&framed(&[
+            caller.name().as_bytes(),
+            &user,
+            operation.method.as_str().as_bytes(),
+            operation.path.as_bytes(),
+            &key.0,
+        ]));
+        let hash = hash.finalize().into_bytes();
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        Builder::from_custom_bytes(id).into_uuid()
     }
 }
 
@@ -74,69 +104,104 @@ fn framed(parts: &[&[u8]]) -> Vec<u8> {
     parts.iter().flat_map(framed).collect()
 }
 
-fn wrong_key() -> Problem {
-    Problem::bad_request(
-        "the Idempotency-Key must be one value of 1 to 255 visible ASCII characters",
-    )
+type Fingerprint = [u8; 32];
+
+/// What was sent under recent ids. Bodies are the same when their bytes are.
+pub struct Memory(Mutex<Entries>);
+
+struct Entries {
+    /// Confirmed bodies. Only these are remembered: a corrected body may follow one that was not taken.
+    confirmed: LruCache<Uuid, (Fingerprint, Instant)>,
+    /// Bodies on their way, and how many requests carry each; as many as there are open requests.
+    pending: HashMap<Uuid, (Fingerprint, usize)>,
 }
 
-/// The ids of recent keys, and what was sent under them.
-pub struct Seen(Cache<Uuid, Arc<Entry>>);
-
-/// What is known of one id.
-pub struct Entry {
-    body: [u8; 32],
-    confirmed: AtomicBool,
+/// A body on its way; until it is dropped, no other body is taken under its id.
+pub struct Pending<'a> {
+    memory: &'a Memory,
+    id: Uuid,
+    fingerprint: Fingerprint,
 }
 
-impl Default for Seen {
+impl Default for Memory {
     fn default() -> Self {
-        let cache = Cache::builder()
-            .max_capacity(REMEMBERED)
-            .time_to_live(REMEMBERED_FOR);
-        Self(cache.build())
+        Self(Mutex::new(Entries {
+            confirmed: LruCache::new(REMEMBERED),
+            pending: HashMap::new(),
+        }))
     }
 }
 
-impl Seen {
-    /// Notes that `body` was sent under `id`; of concurrent requests, the first decides for all.
+impl Memory {
+    /// Notes that `body` is about to be sent under `id`; `None` when it is known to be confirmed.
     ///
     /// # Errors
-    /// 422 when another body was. Bodies are the same when their bytes are.
-    pub fn enter(&self, id: Uuid, body: &[u8]) -> Result<Arc<Entry>, Problem> {
-        let body: [u8; 32] = Sha256::digest(body).into();
-        let entry = self.0.get_with(id, || {
-            Arc::new(Entry {
-                body,
-                confirmed: AtomicBool::new(false),
-            })
-        });
-        if entry.body == body {
-            Ok(entry)
-        } else {
-            let detail = "this Idempotency-Key was used for another body";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+    /// 422 when another body was confirmed under this id, or is on its way.
+    pub fn begin(&self, id: Uuid, body: &[u8]) -> Result<Option<Pending<'_>>, Problem> {
+        let fingerprint: Fingerprint = Sha256::digest(body).into();
+        let mut entries = self.entries();
+        if let Some(known) = entries.confirmed(id) {
+            return same(known, fingerprint).map(|()| None);
+        }
+        let (known, requests) = entries.pending.entry(id).or_insert((fingerprint, 0));
+        same(*known, fingerprint)?;
+        *requests += 1;
+        Ok(Some(Pending {
+            memory: self,
+            id,
+            fingerprint,
+        }))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn confirmed(&mut self, id: Uuid) -> Option<Fingerprint> {
+        let (fingerprint, since) = *self.confirmed.get(&id)?;
+        if since.elapsed() < REMEMBERED_FOR {
+            return Some(fingerprint);
+        }
+        self.confirmed.pop(&id);
+        None
+    }
+}
+
+impl Pending<'_> {
+    /// Remembers that the broker keeps the message.
+    pub fn confirm(self) {
+        let noted = (self.fingerprint, Instant::now());
+        self.memory.entries().confirmed.put(self.id, noted);
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        let mut entries = self.memory.entries();
+        if let Some((_, requests)) = entries.pending.get_mut(&self.id) {
+            *requests -= 1;
+            if *requests == 0 {
+                entries.pending.remove(&self.id);
+            }
         }
     }
 }
 
-impl Entry {
-    /// Whether the broker has confirmed it before.
-    #[must_use]
-    pub fn is_confirmed(&self) -> bool {
-        self.confirmed.load(Ordering::Acquire)
+fn same(known: Fingerprint, given: Fingerprint) -> Result<(), Problem> {
+    if known == given {
+        return Ok(());
     }
-
-    /// Notes that the broker has confirmed it.
-    pub fn confirm(&self) {
-        self.confirmed.store(true, Ordering::Release);
-    }
+    let detail = "this Idempotency-Key was used for another body";
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
+    use crate::table::TABLE;
     use proptest::prelude::*;
 
     fn key(values: &[&[u8]]) -> Result<Option<Key>, StatusCode> {
@@ -148,6 +213,18 @@ mod tests {
             );
         }
         Key::of(&headers).map_err(|problem| problem.status())
+    }
+
+    fn operation(path: &str) -> &'static Operation {
+        let posts = TABLE.iter().filter(|operation| operation.method == "POST");
+        posts
+            .clone()
+            .find(|operation| operation.path == path)
+            .unwrap()
+    }
+
+    fn ids(secret: &str) -> Ids {
+        Ids::new(secret.into())
     }
 
     #[test]
@@ -166,29 +243,82 @@ mod tests {
         }
     }
 
+    /// Computed with another program from the RFCs: ids in the database depend on it.
     #[test]
     fn an_id_never_changes() {
-        let id = Key(b"order-7".to_vec()).id(Caller::Anonymous, "POST /api/billing");
-        assert_eq!(id.to_string(), "28831e6b-56a3-567e-b588-e093b71331f9");
+        let id = ids("s3cret").derive(
+            Caller::Anonymous,
+            operation("/api/billing"),
+            &Key(b"order-7".to_vec()),
+        );
+        assert_eq!(id.to_string(), "568e2cd2-0650-803b-8895-c6aad793db63");
+        assert_eq!(id.get_version_num(), 8);
     }
 
     #[test]
-    fn another_caller_or_route_is_another_id() {
-        let key = Key(b"k".to_vec());
-        let id = key.id(Caller::Anonymous, "POST /api/billing");
-        assert_ne!(id, key.id(Caller::Operator, "POST /api/billing"));
-        assert_ne!(id, key.id(Caller::Anonymous, "POST /api/other"));
+    fn another_secret_caller_route_or_key_is_another_id() {
+        let (one, key) = (ids("one"), Key(b"k".to_vec()));
+        let user = |id| Caller::User {
+            id: Uuid::from_u128(id),
+        };
+        let all = [
+            one.derive(Caller::Anonymous, operation("/api/billing"), &key),
+            ids("other").derive(Caller::Anonymous, operation("/api/billing"), &key),
+            one.derive(Caller::Operator, operation("/api/billing"), &key),
+            one.derive(user(1), operation("/api/billing"), &key),
+            one.derive(user(2), operation("/api/billing"), &key),
+            one.derive(Caller::Anonymous, operation("/api/movies"), &key),
+            one.derive(
+                Caller::Anonymous,
+                operation("/api/billing"),
+                &Key(b"l".to_vec()),
+            ),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 
     #[test]
-    fn another_body_is_refused_whether_or_not_the_first_was_confirmed() {
-        let (seen, id) = (Seen::default(), Uuid::new_v4());
-        let entry = seen.enter(id, b"one").unwrap();
-        assert!(seen.enter(id, b"two").is_err());
-        assert!(!entry.is_confirmed());
-        entry.confirm();
-        assert!(seen.enter(id, b"two").is_err());
-        assert!(seen.enter(id, b"one").unwrap().is_confirmed());
+    fn a_confirmed_body_is_remembered_and_another_is_refused() {
+        let (memory, id) = (Memory::default(), Uuid::new_v4());
+        memory.begin(id, b"one").unwrap().unwrap().confirm();
+        assert!(memory.begin(id, b"one").unwrap().is_none());
+        assert!(memory.begin(id, b"two").is_err());
+    }
+
+    #[test]
+    fn a_corrected_body_may_follow_one_that_was_not_taken() {
+        let (memory, id) = (Memory::default(), Uuid::new_v4());
+        drop(memory.begin(id, b"one").unwrap());
+        assert!(memory.begin(id, b"two").unwrap().is_some());
+    }
+
+    #[test]
+    fn of_concurrent_bodies_the_first_decides() {
+        let (memory, id) = (Memory::default(), Uuid::new_v4());
+        let first = memory.begin(id, b"one").unwrap().unwrap();
+        let again = memory.begin(id, b"one").unwrap().unwrap();
+        drop(first);
+        assert!(memory.begin(id, b"two").is_err());
+        drop(again);
+        assert!(memory.begin(id, b"two").is_ok());
+    }
+
+    #[test]
+    fn the_least_recently_used_key_is_forgotten_first() {
+        let memory = Memory::default();
+        let id = |number: usize| Uuid::from_u128(number as u128);
+        let confirm = |number| {
+            if let Some(pending) = memory.begin(id(number), b"body").unwrap() {
+                pending.confirm();
+            }
+        };
+        (0..REMEMBERED.get()).for_each(confirm);
+        confirm(0);
+        confirm(REMEMBERED.get());
+        let known = |number| memory.begin(id(number), b"body").unwrap().is_none();
+        assert!(known(0) && known(REMEMBERED.get()));
+        assert!(!known(1));
     }
 
     proptest! {

@@ -4,12 +4,12 @@
 //!
 //! # Layout
 //!
-//! - [`TABLE`]: every public operation, who may call it, and what answers it.
+//! - [`table`]: every public operation, who may call it, and what answers it.
 //! - [`edge`]: refuses what is ambiguous, before routing.
 //! - [`auth`]: who calls.
 //! - [`proxy`]: forwards bytes both ways, and returns the exact answer.
-//! - [`publish`]: a posted payment becomes a confirmed message.
-//! - [`idempotency`]: the same payment, however often it is sent.
+//! - [`publish`]: a posted body becomes a confirmed message; [`payments`]: what a posted payment is.
+//! - [`idempotency`]: the same request, however often it is sent.
 //! - [`docs`]: Swagger UI over the documents of all services.
 //! - [`config`]: the settings.
 
@@ -18,145 +18,110 @@ pub mod config;
 pub mod docs;
 pub mod edge;
 pub mod idempotency;
+pub mod payments;
 pub mod proxy;
 pub mod publish;
+pub mod table;
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
-    http::Method,
+    extract::{DefaultBodyLimit, Extension, Request, State},
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
+use broker::Broker;
+use messages::topology;
 use platform::{
+    config::prefixed::Endpoint,
     health::Health,
-    http::{Guard, Limits},
+    http::{self, Guard, Limits, caller::Caller},
     openapi,
     problem::Problem,
-    runtime::{Address, Runtime},
+    runtime::{self, Running, Runtime},
 };
 
-use auth::{Access, Auth};
+use auth::Auth;
 use config::{Command, Config};
 use proxy::Upstream;
-use publish::Payments;
-
-use Access::{Anyone, Operator};
-use Target::{Billing, Inventory, PublishPayment};
-
-/// The public API. HEAD is answered where GET is; everything else is a 404, or a 405 with `Allow`.
-pub static TABLE: [Operation; 9] = [
-    operation(Method::GET, "/api/movies", Anyone, Inventory),
-    operation(Method::POST, "/api/movies", Operator, Inventory),
-    operation(Method::DELETE, "/api/movies", Operator, Inventory),
-    operation(Method::GET, "/api/movies/{id}", Anyone, Inventory),
-    operation(Method::PUT, "/api/movies/{id}", Operator, Inventory),
-    operation(Method::DELETE, "/api/movies/{id}", Operator, Inventory),
-    operation(Method::POST, "/api/billing", Anyone, PublishPayment),
-    operation(Method::GET, "/api/billing", Operator, Billing),
-    operation(Method::GET, "/api/billing/{id}", Anyone, Billing),
-];
-
-/// One row of [`TABLE`].
-#[derive(Debug)]
-pub struct Operation {
-    /// HTTP method.
-    pub method: Method,
-    /// Path; `{name}` stands for one segment.
-    pub path: &'static str,
-    /// Who may call it.
-    pub access: Access,
-    /// What answers it.
-    pub target: Target,
-}
-
-/// What answers an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The inventory, at the same path.
-    Inventory,
-    /// The billing, at the same path.
-    Billing,
-    /// The gateway: it puts a payment on the queue.
-    PublishPayment,
-}
-
-const fn operation(
-    method: Method,
-    path: &'static str,
-    access: Access,
-    target: Target,
-) -> Operation {
-    Operation {
-        method,
-        path,
-        access,
-        target,
-    }
-}
+use publish::Publishing;
+use table::{Backend, Operation, TABLE, Target};
 
 /// What a request may take longer than elsewhere: 5 s to send its body, 5 s for the service behind, and a retry.
 pub const LIMITS: Limits = Limits {
-    connections: 4_096,
-    header: Duration::from_secs(10),
     answer: Duration::from_secs(15),
     headers: 100,
-    body: publish::BODY_LIMIT,
-    write_stall: Duration::from_secs(30),
-    drain: Duration::from_secs(5),
+    ..Limits::DEFAULT
 };
 
 /// What the gateway has.
 pub struct Gateway {
-    /// Who calls.
-    pub auth: Auth,
-    /// Movies.
-    pub inventory: Upstream,
-    /// Recorded payments.
-    pub billing: Upstream,
-    /// The way onto the queue.
-    pub payments: Payments,
+    auth: Auth,
+    inventory: Upstream,
+    billing: Upstream,
+    publishing: Publishing,
 }
 
 impl Gateway {
     /// All that [`TABLE`] and the documentation say.
-    pub fn routes(self) -> Router {
-        let gateway = Arc::new(self);
-        let documentation = docs::router(gateway.auth.is_open());
+    fn routes(self: Arc<Self>) -> Router {
+        let documentation = docs::router(self.auth.is_open());
         TABLE
             .iter()
             .fold(Router::new(), |router, operation| {
                 router.route(operation.path, operation.served())
             })
-            .with_state(gateway)
+            .with_state(self)
             .merge(documentation)
     }
 
-    /// What is refused before it is routed: what is ambiguous, and a token that nobody has, whatever it asks for.
-    pub fn guard(&self) -> Guard {
+    /// Before a request is routed: what is ambiguous is refused, and so is an unknown token, on any path. From here on the
+    /// caller is known.
+    fn guard(&self) -> Guard {
         let auth = self.auth.clone();
-        Arc::new(move |request| {
-            edge::check(request)?;
-            auth.admit(request.headers(), Anyone).map(drop)
+        Arc::new(move |mut request| {
+            let auth = auth.clone();
+            Box::pin(async move {
+                edge::check(&request)?;
+                let caller = auth.identify(request.headers()).await?;
+                request.extensions_mut().insert(caller);
+                Ok(request)
+            })
         })
     }
 
-    async fn answer(&self, operation: &Operation, request: Request) -> Result<Response, Problem> {
-        let caller = self.auth.admit(request.headers(), operation.access)?;
+    async fn answer(
+        &self,
+        operation: &Operation,
+        caller: Caller,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let caller = self.auth.admit(caller, operation.access)?;
         match operation.target {
-            Inventory => self.inventory.forward(request, caller).await,
-            Billing => self.billing.forward(request, caller).await,
-            PublishPayment => publish::accept(&self.payments, request, caller).await,
+            Target::Forward(backend) => {
+                let limit = operation.limit.body();
+                self.upstream(backend).forward(request, caller, limit).await
+            }
+            Target::Publish(publication) => {
+                let publishing = &self.publishing;
+                publishing
+                    .accept(operation, publication, request, caller)
+                    .await
+            }
+        }
+    }
+
+    fn upstream(&self, backend: Backend) -> &Upstream {
+        match backend {
+            Backend::Inventory => &self.inventory,
+            Backend::Billing => &self.billing,
         }
     }
 
     fn health(&self) -> Health {
         let (inventory, billing) = (self.inventory.clone(), self.billing.clone());
-        let broker = self.payments.broker();
         Health::default()
-            .with("broker", move || ready(broker()))
             .with("inventory-app", move || inventory.clone().ready())
             .with("billing-app", move || billing.clone().ready())
     }
@@ -169,12 +134,11 @@ impl Operation {
             reason = "the table holds standard methods, and every test builds it"
         )]
         let method = MethodFilter::try_from(self.method.clone()).expect("a standard method");
-        on(
-            method,
-            async |State(gateway): State<Arc<Gateway>>, request: Request| {
-                gateway.answer(self, request).await
-            },
-        )
+        let handler =
+            async |State(gateway): State<Arc<Gateway>>,
+                   Extension(caller): Extension<Caller>,
+                   request: Request| { gateway.answer(self, caller, request).await };
+        on(method, handler).layer(DefaultBodyLimit::max(self.limit.body()))
     }
 }
 
@@ -184,35 +148,35 @@ impl Operation {
 /// When the address cannot be had; the text names it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     match config.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(&config).await,
+        Command::Serve => {
+            let runtime = Runtime::start(&config.telemetry)?;
+            runtime::serve(start(&config, runtime).await).await
+        }
         Command::Openapi => Ok(openapi::print(&docs::own())?),
     }
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
-    let mut runtime = Runtime::start(&config.telemetry)?;
-    let gateway = Gateway {
+/// Starts the gateway; it runs until the returned value is stopped, or a signal comes.
+///
+/// # Errors
+/// When the address cannot be had; the text names it.
+pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running> {
+    let bound = runtime.bind(&config.listen).await?;
+    let declarations = topology::Service::Gateway.declarations();
+    let broker = Broker::start(&config.broker, declarations, bound.output());
+    let upstream = |name, Endpoint { host, port, .. }: &Endpoint| {
+        Upstream::new(name, host, *port).map(|upstream| upstream.with_waits(config.waits))
+    };
+    let gateway = Arc::new(Gateway {
         auth: Auth::new(&config.operator_token),
-        inventory: Upstream::new(
-            "inventory-app",
-            &config.inventory_app_host,
-            config.inventory_app_port,
-        )?,
-        billing: Upstream::new(
-            "billing-app",
-            &config.billing_app_host,
-            config.billing_app_port,
-        )?,
-        payments: Payments::start(config.broker(), &runtime.output),
+        inventory: upstream("inventory-app", &config.inventory)?,
+        billing: upstream("billing-app", &config.billing)?,
+        publishing: Publishing::new(broker.clone(), config.idempotency_secret.clone()),
+    });
+    let health = broker::health(gateway.health(), &broker, &[]);
+    let options = http::Options {
+        limits: config.limits,
+        guard: Some(gateway.guard()),
     };
-    runtime.guard = gateway.guard();
-    let address = Address {
-        variables: "API_GATEWAY",
-        host: &config.api_gateway_host,
-        port: config.api_gateway_port,
-    };
-    let health = gateway.health();
-    Ok(runtime
-        .serve(address, gateway.routes(), health, LIMITS)
-        .await?)
+    Ok(bound.run(gateway.routes(), health, options).await?)
 }

@@ -1,7 +1,8 @@
 //! Which headers cross the gateway (RFC 9110, 7.6).
 //!
-//! What belongs to one connection stays on it: `Connection`, all that it nominates, and the names known to be such.
-//! What only we may say is dropped first and written after, so a client can neither forge it nor nominate it away.
+//! Headers of one connection are removed: `Connection`, all that it nominates, and the known hop-by-hop headers. Headers
+//! that only the gateway may write are removed first and written after, so a client can neither forge them nor have them
+//! removed by nomination.
 
 use std::net::SocketAddr;
 
@@ -10,29 +11,25 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts},
 };
 use platform::{
-    http::context::RequestContext,
+    http::{caller::Caller, context::RequestContext},
     trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 
-use crate::auth::Caller;
-
-/// Who calls, as the services behind read it.
-const X_CALLER: HeaderName = HeaderName::from_static("x-caller");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Turns the client's headers into ours. `host` is the service's.
-pub(super) fn forwarded(head: &mut Parts, caller: Caller, host: &HeaderValue) {
+/// Turns the headers of the client into those for the service at `host`.
+pub(super) fn rewrite_request(head: &mut Parts, caller: Caller, host: &HeaderValue) {
     let original_host = head.headers.get(header::HOST).cloned();
     strip(&mut head.headers, |name| {
-        is_hop_by_hop(name) || is_ours(name)
+        is_hop_by_hop(name) || is_gateway_header(name)
     });
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(address)| text(&address.ip().to_canonical().to_string()));
     let headers = &mut head.headers;
     headers.insert(header::HOST, host.clone());
-    headers.insert(X_CALLER, HeaderValue::from_static(caller.name()));
+    caller.write(headers);
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     headers.extend(original_host.map(|host| (X_FORWARDED_HOST, host)));
     headers.extend(peer.map(|peer| (X_FORWARDED_FOR, peer)));
@@ -44,12 +41,12 @@ pub(super) fn forwarded(head: &mut Parts, caller: Caller, host: &HeaderValue) {
     head.version = Version::HTTP_11;
 }
 
-/// Takes out of an answer what concerns the connection to the service alone.
-pub(super) fn returned(headers: &mut HeaderMap) {
+/// Removes the headers that concern only the connection to the service.
+pub(super) fn rewrite_response(headers: &mut HeaderMap) {
     strip(headers, is_hop_by_hop);
 }
 
-/// A value that we made ourselves; what cannot be one becomes empty.
+/// A value that the gateway has made; a text that is no header value becomes empty.
 pub(super) fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
 }
@@ -62,6 +59,7 @@ fn via(received: Version) -> HeaderValue {
     })
 }
 
+/// Removes what `Connection` nominates, and all headers for which `is_local` holds.
 fn strip(headers: &mut HeaderMap, is_local: fn(&str) -> bool) {
     let nominated: Vec<HeaderValue> = headers
         .get_all(header::CONNECTION)
@@ -82,7 +80,7 @@ fn strip(headers: &mut HeaderMap, is_local: fn(&str) -> bool) {
     }
 }
 
-/// `expect` is among them: the gateway has said `100 Continue` itself when it reads on.
+/// RFC 9110, 7.6.1, and `expect`: the gateway itself answers `100 Continue` when it reads the body.
 fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
@@ -97,8 +95,8 @@ fn is_hop_by_hop(name: &str) -> bool {
     ) || name.starts_with("proxy-")
 }
 
-/// The services behind believe these, so they never come from a client. The token is ours to check, not theirs.
-fn is_ours(name: &str) -> bool {
+/// The services trust these headers, so they never come from a client. Only the gateway checks the token.
+fn is_gateway_header(name: &str) -> bool {
     matches!(
         name,
         "authorization"
@@ -133,7 +131,7 @@ mod tests {
 
     fn forward(headers: &[(&str, &str)]) -> HeaderMap {
         let mut head = head(headers);
-        forwarded(
+        rewrite_request(
             &mut head,
             Caller::Anonymous,
             &HeaderValue::from_static("behind:1"),
@@ -189,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nomination_removes_what_is_nominated_but_nothing_of_ours(
+        fn nomination_removes_what_is_nominated_but_no_gateway_header(
             tokens in proptest::collection::vec("(keep-alive|close|x-mine|Host|X-Caller|x-forwarded-for|via|Connection|x-request-id|[ ;a-z]{0,5})", 0..6),
         ) {
             let connection = tokens.join(", ");

@@ -1,13 +1,12 @@
 //! Forwards a request to the service behind, and returns its exact answer.
 //!
-//! Bytes stream both ways; status, end-to-end headers and body come back as they were. Every wait is bounded. A request
-//! is sent again only when it is a GET or HEAD without a body and not one byte of an answer was heard. An upload that
-//! is cut off never looks complete to the service, nor a download to the client. No body is ever parsed here.
+//! Bytes stream both ways; status, end-to-end headers and body come back as they were. Every wait is bounded. Only a GET
+//! or HEAD without a body is sent again, once, after a failure before the head of the answer: both are idempotent
+//! (RFC 9110, 9.2.2). An upload that is cut off never looks complete to the service, nor a download to the client. No
+//! body is ever parsed here.
 
-mod connector;
-mod download;
+mod body;
 mod headers;
-mod upload;
 
 use std::{error::Error, pin::pin, time::Duration};
 
@@ -21,35 +20,32 @@ use axum::{
     },
     response::Response,
 };
+use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::{self, Client},
+    client::legacy::{self, Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use platform::{
     error::{causes, chain},
+    http::caller::Caller,
     problem::Problem,
 };
-use tokio::time::{timeout, timeout_at};
+use tokio::{
+    select,
+    time::{sleep, timeout},
+};
 
-use crate::auth::Caller;
-use connector::Connector;
-use download::Download;
-use upload::{TooLarge, Upload, Uploaded};
-
-/// The largest body that is forwarded, in bytes.
-pub const BODY_LIMIT: u64 = 1_024 * 1_024;
-
-/// How long a connection to a service may take; together with one answer it stays below a second when it is absent.
+/// How long a connection to a service may take: the 503 for an absent service is due within a second.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 
-/// How long a connection waits for its next request: less than the services' 10 s, so that we are the one who closes.
+/// How long a connection may idle: less than the 10 s of the services, so that the gateway closes it, not the service.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Idle connections that are kept for each service.
 const IDLE_CONNECTIONS: usize = 256;
 
-/// How long each party may take. None is a knob that an operator should need.
+/// How long each party may take. These are constants of the gateway, not settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
     /// The client, to send a body.
@@ -76,7 +72,7 @@ pub struct Upstream {
     name: &'static str,
     authority: Authority,
     host: HeaderValue,
-    client: Client<Connector, Body>,
+    client: Client<HttpConnector, Body>,
     waits: Waits,
 }
 
@@ -92,12 +88,15 @@ impl Upstream {
         } else {
             format!("{bare}:{port}").parse()?
         };
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_LIMIT));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_LIMIT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .set_host(false)
-            .build(connector::connector(CONNECT_LIMIT));
+            .build(connector);
         Ok(Self {
             name,
             host: headers::text(authority.as_str()),
@@ -113,20 +112,25 @@ impl Upstream {
         Self { waits, ..self }
     }
 
-    /// Forwards `request` as `caller`'s, and returns the answer as it comes.
+    /// Forwards `request` as `caller`'s, with a body of at most `limit` bytes, and returns the answer as it comes.
     ///
     /// # Errors
     /// 408 and 413 for the client's body; 502, 503 and 504 when the service is broken, absent or late.
-    pub async fn forward(&self, request: Request, caller: Caller) -> Result<Response, Problem> {
+    pub async fn forward(
+        &self,
+        request: Request,
+        caller: Caller,
+        limit: usize,
+    ) -> Result<Response, Problem> {
         let (mut head, body) = request.into_parts();
         head.uri = self.target(head.uri)?;
-        headers::forwarded(&mut head, caller, &self.host);
+        headers::rewrite_request(&mut head, caller, &self.host);
         let answer = if is_repeatable(&head.method, &body) {
-            self.fetch(head).await
+            self.send_repeatable(head).await
         } else {
-            self.send(head, body).await
+            self.send_once(head, body, limit).await
         }?;
-        self.returned(answer)
+        self.pass_back(answer)
     }
 
     /// Asks the service whether it is ready.
@@ -147,7 +151,7 @@ impl Upstream {
         }
     }
 
-    /// The same path and query there: exactly what was routed.
+    /// The same path and query at the service: exactly what was routed.
     fn target(&self, uri: Uri) -> Result<Uri, Problem> {
         let path = uri.into_parts().path_and_query;
         Uri::builder()
@@ -158,91 +162,92 @@ impl Upstream {
             .map_err(|error| Problem::bad_request("the request target is wrong").because(error))
     }
 
-    /// Sends what may be sent twice. A connection that was closed while it idled is the usual reason to.
-    async fn fetch(&self, head: Parts) -> Result<Response<Incoming>, Problem> {
-        let twice = async {
-            let first = Request::from_parts(head.clone(), Body::empty());
-            match self.client.request(first).await {
-                Err(error) if !error.is_connect() && !connector::was_heard(&error) => {
-                    tracing::debug!(service = self.name, error = chain(&error), "asking again");
-                    let again = Request::from_parts(head, Body::empty());
-                    self.client.request(again).await
+    /// Sends a request that may be sent twice. The usual failure is a connection that the service closes just as the
+    /// request arrives. A failed connect is not repeated: the service is absent, and the client waits for its 503.
+    async fn send_repeatable(&self, head: Parts) -> Result<Response<Incoming>, Problem> {
+        let request = || Request::from_parts(head.clone(), Body::empty());
+        let attempts = async {
+            match self.client.request(request()).await {
+                Err(error) if !error.is_connect() => {
+                    tracing::debug!(service = self.name, error = chain(&error), "sent again");
+                    self.client.request(request()).await
                 }
                 answer => answer,
             }
         };
-        match timeout(self.waits.answer, twice).await {
-            Ok(answer) => answer.map_err(|error| self.failed(error)),
-            Err(_) => Err(self.late()),
+        match timeout(self.waits.answer, attempts).await {
+            Ok(answer) => answer.map_err(|error| self.failure(error)),
+            Err(_) => Err(self.gateway_timeout()),
         }
     }
 
-    /// Sends what must not be sent twice. The service's time begins when the client has sent its body.
-    async fn send(&self, head: Parts, body: Body) -> Result<Response<Incoming>, Problem> {
-        if declared_length(&head.headers) > BODY_LIMIT {
+    /// Sends a request that must not be sent twice. The service's time begins when the client has sent its body.
+    async fn send_once(
+        &self,
+        head: Parts,
+        body: Body,
+        limit: usize,
+    ) -> Result<Response<Incoming>, Problem> {
+        if declared_length(&head.headers) > limit as u64 {
             return Err(too_large());
         }
-        let uploaded = Uploaded::default();
-        let body = Body::new(Upload::new(body, BODY_LIMIT, uploaded.clone()));
+        let (body, sent) = body::upload(body, limit);
         let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
-        if let Ok(answer) = timeout(self.waits.upload, &mut answer).await {
-            return answer.map_err(|error| self.failed(error));
-        }
-        let Some(end) = uploaded.at() else {
-            return Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "the body did not arrive in time",
-            ));
+        let answer = select! {
+            biased;
+            answer = &mut answer => Ok(answer),
+            () = sent.cancelled() => timeout(self.waits.answer, answer)
+                .await
+                .map_err(|_| self.gateway_timeout()),
+            () = sleep(self.waits.upload) => Err(request_timeout()),
         };
-        match timeout_at(end + self.waits.answer, answer).await {
-            Ok(answer) => answer.map_err(|error| self.failed(error)),
-            Err(_) => Err(self.late()),
-        }
+        answer?.map_err(|error| self.failure(error))
     }
 
-    fn returned(&self, answer: Response<Incoming>) -> Result<Response, Problem> {
+    fn pass_back(&self, answer: Response<Incoming>) -> Result<Response, Problem> {
         if answer.status().is_informational() {
-            return Err(self.broken());
+            return Err(self.bad_gateway());
         }
-        let mut answer =
-            answer.map(|body| Body::new(Download::new(body, self.name, self.waits.silence)));
-        headers::returned(answer.headers_mut());
+        let mut answer = answer.map(|body| body::download(body, self.name, self.waits.silence));
+        headers::rewrite_response(answer.headers_mut());
         Ok(answer)
     }
 
-    fn failed(&self, error: legacy::Error) -> Problem {
-        if caused_by::<TooLarge>(&error) {
+    fn failure(&self, error: legacy::Error) -> Problem {
+        if causes(&error).any(<dyn Error>::is::<LengthLimitError>) {
             return too_large();
         }
-        let is_the_clients = error
-            .source()
-            .and_then(|source| source.downcast_ref::<hyper::Error>())
-            .is_some_and(hyper::Error::is_user);
-        if is_the_clients {
+        if is_client_error(&error) {
             Problem::bad_request("the body broke off").because(error)
         } else if error.is_connect() {
             Problem::unavailable(format!("{} is not there", self.name)).because(error)
         } else {
-            self.broken().because(error)
+            self.bad_gateway().because(error)
         }
     }
 
-    fn broken(&self) -> Problem {
+    fn bad_gateway(&self) -> Problem {
         let detail = format!("{} broke off or did not speak HTTP", self.name);
         Problem::new(StatusCode::BAD_GATEWAY, detail)
     }
 
-    fn late(&self) -> Problem {
+    fn gateway_timeout(&self) -> Problem {
         let detail = format!("{} did not answer in time", self.name);
         Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
     }
+}
+
+/// Whether the body of the request failed, not the service.
+fn is_client_error(error: &legacy::Error) -> bool {
+    let source = error.source().and_then(<dyn Error>::downcast_ref);
+    source.is_some_and(hyper::Error::is_user)
 }
 
 fn is_repeatable(method: &Method, body: &Body) -> bool {
     matches!(*method, Method::GET | Method::HEAD) && body.is_end_stream()
 }
 
-/// 0 when it is not declared: then it is counted while it streams. hyper has checked that it is a number.
+/// 0 when it is not declared; the body is counted while it streams in any case. hyper has checked that it is a number.
 fn declared_length(headers: &HeaderMap) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH);
     length
@@ -253,10 +258,13 @@ fn declared_length(headers: &HeaderMap) -> u64 {
 fn too_large() -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
-        "the body is larger than 1 MiB",
+        "the body is too large for this route",
     )
 }
 
-fn caused_by<E: Error + 'static>(error: &legacy::Error) -> bool {
-    causes(error).any(<dyn Error>::is::<E>)
+fn request_timeout() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "the body did not arrive in time",
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api_gateway::{TABLE, auth::Access, docs};
+use api_gateway::{auth::Access, docs, table::TABLE};
 use serde_json::{Value, json};
 
 use crate::helpers::{NOBODY, Setup, TOKEN, before, serve};
@@ -153,7 +153,7 @@ fn the_operators_operations_name_the_token_unless_there_is_none() {
         (true, json!([{}, { "operator": [] }])),
     ] {
         let document = docs::merged(open);
-        for operation in &TABLE {
+        for operation in TABLE {
             let method = operation.method.as_str().to_lowercase();
             let security = &document["paths"][operation.path][method]["security"];
             let expected = if operation.access == Access::Operator {

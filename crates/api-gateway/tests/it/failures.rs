@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
 
 use crate::{
     helpers::{NOBODY, Served, Setup, before, raw, rest, serve, status},
-    stub::{Deed, Stub, ok},
+    stub::{Behavior, Stub, ok},
 };
 
 const SHORT: Waits = Waits {
@@ -55,7 +55,7 @@ async fn a_service_that_cannot_be_reached_is_a_503_within_a_second() {
     let request = axum::extract::Request::new(axum::body::Body::empty());
     let begin = Instant::now();
     let refused = nowhere
-        .forward(request, api_gateway::auth::Caller::Anonymous)
+        .forward(request, platform::http::caller::Caller::Anonymous, 0)
         .await;
     assert_eq!(refused.unwrap_err().status(), 503);
     assert!(
@@ -67,7 +67,7 @@ async fn a_service_that_cannot_be_reached_is_a_503_within_a_second() {
 
 #[tokio::test]
 async fn a_late_answer_is_a_504_and_is_not_asked_for_again() {
-    let stub = Stub::always(Deed::SayAndStare(Vec::new())).await;
+    let stub = Stub::always(Behavior::SayAndStare(Vec::new())).await;
     let gateway = impatient(stub.port).await;
     gateway.client.get("/api/movies").await.problem(504);
     assert_eq!(stub.seen().len(), 1);
@@ -83,48 +83,43 @@ async fn a_late_answer_is_a_504_and_is_not_asked_for_again() {
     assert_eq!(stub.seen().len(), 2);
 }
 
-#[tokio::test]
-async fn a_get_that_was_not_heard_is_sent_once_more() {
-    let stub = Stub::start(|number| match number {
-        0 => Deed::SayAndClose(Vec::new()),
-        _ => Deed::Say(ok("[1]")),
-    })
-    .await;
-    let answer = before(stub.port).await.client.get("/api/movies").await;
-    assert_eq!(answer.json(200), serde_json::json!([1]));
-    assert_eq!(stub.seen().len(), 2);
-}
+/// What a service can send before it breaks off: nothing, a part of a head, or something other than HTTP.
+const BROKEN_HEADS: [&str; 5] = [
+    "",
+    "H",
+    "HTTP/1.1 200 OK\r\ncontent-le",
+    "HTTP/9.9 nonsense\r\n\r\n",
+    "SSH-2.0-x\r\n",
+];
 
 #[tokio::test]
-async fn a_get_is_sent_twice_at_most() {
-    for deed in [Deed::SayAndClose(Vec::new()), Deed::SayAndReset(Vec::new())] {
-        let stub = Stub::always(deed).await;
-        before(stub.port)
-            .await
-            .client
-            .get("/api/movies")
-            .await
-            .problem(502);
-        assert_eq!(stub.seen().len(), 2);
+async fn a_get_or_head_is_sent_once_more_after_a_failure_before_the_head_of_the_answer() {
+    for broken in BROKEN_HEADS {
+        for method in ["GET", "HEAD"] {
+            let stub = Stub::start(move |number| match number {
+                0 => Behavior::SayAndClose(broken.into()),
+                _ => Behavior::Say(ok("[1]")),
+            })
+            .await;
+            let gateway = before(stub.port).await;
+            let answer = send(gateway.client.request(method, "/api/movies")).await;
+            assert_eq!(answer.status, 200, "{method} after {broken:?}");
+            assert_eq!(stub.seen().len(), 2, "{method} after {broken:?}");
+        }
     }
 }
 
 #[tokio::test]
-async fn what_was_heard_in_part_is_not_asked_for_again() {
-    for part in [
-        "H",
-        "HTTP/1.1 200 OK\r\ncontent-le",
-        "HTTP/9.9 nonsense\r\n\r\n",
-        "SSH-2.0-x\r\n",
-    ] {
-        let stub = Stub::always(Deed::SayAndClose(part.into())).await;
-        before(stub.port)
-            .await
-            .client
-            .get("/api/movies")
-            .await
-            .problem(502);
-        assert_eq!(stub.seen().len(), 1, "{part:?}");
+async fn a_get_is_sent_twice_at_most() {
+    let closing = BROKEN_HEADS.map(|broken| Behavior::SayAndClose(broken.into()));
+    for behavior in closing
+        .into_iter()
+        .chain([Behavior::SayAndReset(Vec::new())])
+    {
+        let stub = Stub::always(behavior.clone()).await;
+        let gateway = before(stub.port).await;
+        gateway.client.get("/api/movies").await.problem(502);
+        assert_eq!(stub.seen().len(), 2, "{behavior:?}");
     }
 }
 
@@ -134,8 +129,8 @@ async fn a_write_is_never_sent_twice() {
     let bodiless = [("POST", ""), ("DELETE", ""), ("PUT", "")];
     for (method, body) in cases.into_iter().chain(bodiless) {
         let stub = Stub::start(|number| match number {
-            0 => Deed::Say(ok("{}")),
-            _ => Deed::SayAndClose(Vec::new()),
+            0 => Behavior::Say(ok("{}")),
+            _ => Behavior::SayAndClose(Vec::new()),
         })
         .await;
         let gateway = before(stub.port).await;
@@ -155,7 +150,7 @@ async fn a_write_is_never_sent_twice() {
 
 #[tokio::test]
 async fn a_get_with_a_body_is_not_sent_twice() {
-    let stub = Stub::always(Deed::SayAndClose(Vec::new())).await;
+    let stub = Stub::always(Behavior::SayAndClose(Vec::new())).await;
     let gateway = before(stub.port).await;
     send(gateway.client.request("GET", "/api/movies").body("x"))
         .await
@@ -168,19 +163,19 @@ async fn a_body_that_breaks_off_has_no_clean_end() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n[1,2,\r\n";
     let counted = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[1,2,";
     for part in [chunked, counted] {
-        for deed in [
-            Deed::SayAndClose(part.into()),
-            Deed::SayAndReset(part.into()),
-            Deed::SayAndStare(part.into()),
+        for behavior in [
+            Behavior::SayAndClose(part.into()),
+            Behavior::SayAndReset(part.into()),
+            Behavior::SayAndStare(part.into()),
         ] {
-            let stub = Stub::always(deed.clone()).await;
+            let stub = Stub::always(behavior.clone()).await;
             let gateway = impatient(stub.port).await;
             let answer = raw(&gateway, "GET /api/movies HTTP/1.1\r\nHost: a\r\n\r\n").await;
             assert_eq!(status(&answer), 200, "{answer}");
             assert!(answer.contains("[1,2,"), "{answer}");
             assert!(
                 !answer.ends_with("0\r\n\r\n"),
-                "{deed:?} ended cleanly: {answer}"
+                "{behavior:?} ended cleanly: {answer}"
             );
             let read = gateway
                 .client
@@ -190,14 +185,14 @@ async fn a_body_that_breaks_off_has_no_clean_end() {
                 .unwrap()
                 .bytes()
                 .await;
-            assert!(read.is_err(), "{deed:?} was taken for whole: {read:?}");
+            assert!(read.is_err(), "{behavior:?} was taken for whole: {read:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_client_that_goes_away_ends_the_request_behind() {
-    let stub = Stub::always(Deed::SayAndStare(Vec::new())).await;
+    let stub = Stub::always(Behavior::SayAndStare(Vec::new())).await;
     let gateway = before(stub.port).await;
     let mut client = TcpStream::connect(gateway.address).await.unwrap();
     client
@@ -217,8 +212,8 @@ async fn a_client_that_goes_away_ends_the_request_behind() {
 #[tokio::test]
 async fn two_answers_to_one_request_do_not_reach_the_next_client() {
     let stub = Stub::start(|number| match number {
-        0 => Deed::Say([ok("\"mine\""), ok("\"smuggled\"")].concat()),
-        _ => Deed::Say(ok("\"yours\"")),
+        0 => Behavior::Say([ok("\"mine\""), ok("\"smuggled\"")].concat()),
+        _ => Behavior::Say(ok("\"yours\"")),
     })
     .await;
     let gateway = before(stub.port).await;
@@ -229,7 +224,7 @@ async fn two_answers_to_one_request_do_not_reach_the_next_client() {
 
 #[tokio::test]
 async fn a_switch_of_protocols_that_nobody_asked_for_is_a_502() {
-    let stub = Stub::always(Deed::Say(
+    let stub = Stub::always(Behavior::Say(
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_vec(),
     ))
     .await;
@@ -258,7 +253,7 @@ async fn a_body_that_does_not_arrive_is_a_408() {
 #[tokio::test]
 async fn the_services_time_begins_when_the_body_is_sent() {
     let pause = Duration::from_millis(250);
-    let stub = Stub::always(Deed::SayLater(pause, ok("{}"))).await;
+    let stub = Stub::always(Behavior::SayLater(pause, ok("{}"))).await;
     let gateway = impatient(stub.port).await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream

@@ -1,39 +1,41 @@
-//! A served gateway, and a client that speaks in bytes.
+//! A gateway, started as the program starts it, and a client that speaks in bytes.
 
 use std::{net::SocketAddr, time::Duration};
 
-use api_gateway::{
-    Gateway, LIMITS,
-    auth::Auth,
-    proxy::{Upstream, Waits},
-    publish::Payments,
-};
+use api_gateway::{LIMITS, config::Config, proxy::Waits};
+use clap::Parser;
 use platform::{
-    http::{self, Limits, server},
-    runtime::Tasks,
+    http::Limits,
+    runtime::{Running, Runtime},
 };
 use testing::{Client, TestBroker};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::timeout,
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Nothing listens there: port 1 needs a privilege and has no service.
 pub(crate) const NOBODY: u16 = 1;
 
 pub(crate) const TOKEN: &str = "the-operators-token";
 
+/// The key of derived ids.
+pub(crate) const SECRET: &str = "the-idempotency-secret";
+
 /// What a gateway is started with.
 pub(crate) struct Setup {
     pub(crate) inventory: u16,
     pub(crate) billing: u16,
     pub(crate) token: &'static str,
+    pub(crate) secret: &'static str,
     pub(crate) waits: Waits,
     pub(crate) limits: Limits,
-    pub(crate) broker: broker::Settings,
+    pub(crate) broker: BrokerArguments,
 }
+
+/// The arguments that name a broker.
+pub(crate) struct BrokerArguments(Vec<String>);
 
 impl Default for Setup {
     fn default() -> Self {
@@ -41,26 +43,19 @@ impl Default for Setup {
             inventory: NOBODY,
             billing: NOBODY,
             token: "",
+            secret: SECRET,
             waits: Waits::default(),
             limits: LIMITS,
-            broker: broker::Settings {
-                variables: "GATEWAY_AMQP",
-                host: "127.0.0.1".into(),
-                port: NOBODY,
-                vhost: "/".into(),
-                user: "nobody".into(),
-                password: "".into(),
-            },
+            broker: broker_arguments("127.0.0.1", NOBODY, "/", "nobody", "nothing"),
         }
     }
 }
 
-/// A running gateway; it stops when it is dropped.
+/// A running gateway.
 pub(crate) struct Served {
     pub(crate) client: Client,
     pub(crate) address: SocketAddr,
-    _http: DropGuard,
-    _publisher: DropGuard,
+    _running: Running,
 }
 
 /// In front of an inventory at this port.
@@ -81,47 +76,52 @@ pub(crate) async fn publishing_to(broker: &TestBroker) -> Served {
     .await
 }
 
-pub(crate) fn settings(broker: &TestBroker) -> broker::Settings {
-    broker::Settings {
-        variables: "GATEWAY_AMQP",
-        host: broker.host.clone(),
-        port: broker.port,
-        vhost: broker.vhost.clone(),
-        user: broker.user.clone(),
-        password: broker.password.clone().into(),
-    }
+pub(crate) fn settings(broker: &TestBroker) -> BrokerArguments {
+    let TestBroker { host, vhost, .. } = broker;
+    broker_arguments(host, broker.port, vhost, &broker.user, &broker.password)
+}
+
+pub(crate) fn broker_arguments(
+    host: &str,
+    port: u16,
+    vhost: &str,
+    user: &str,
+    password: &str,
+) -> BrokerArguments {
+    BrokerArguments(vec![
+        format!("--amqp-host={host}"),
+        format!("--amqp-port={port}"),
+        format!("--amqp-vhost={vhost}"),
+        format!("--gateway-amqp-user={user}"),
+        format!("--gateway-amqp-password={password}"),
+    ])
 }
 
 pub(crate) async fn serve(setup: Setup) -> Served {
-    let output = Tasks::default();
-    let upstream = |name, port| {
-        Upstream::new(name, "127.0.0.1", port)
-            .unwrap()
-            .with_waits(setup.waits)
+    let arguments = [
+        "api-gateway".to_owned(),
+        "--api-gateway-host=127.0.0.1".to_owned(),
+        "--api-gateway-port=0".to_owned(),
+        "--inventory-app-host=127.0.0.1".to_owned(),
+        format!("--inventory-app-port={}", setup.inventory),
+        "--billing-app-host=127.0.0.1".to_owned(),
+        format!("--billing-app-port={}", setup.billing),
+        format!("--operator-token={}", setup.token),
+        format!("--idempotency-secret={}", setup.secret),
+    ];
+    let arguments = arguments.into_iter().chain(setup.broker.0);
+    let config = Config {
+        waits: setup.waits,
+        limits: setup.limits,
+        ..Config::try_parse_from(arguments).unwrap()
     };
-    let gateway = Gateway {
-        auth: Auth::new(&setup.token.into()),
-        inventory: upstream("inventory-app", setup.inventory),
-        billing: upstream("billing-app", setup.billing),
-        payments: Payments::start(setup.broker, &output),
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let guard = gateway.guard();
-    let app = http::guarded_app(gateway.routes(), setup.limits, guard);
-    tokio::spawn(server::serve(
-        listener,
-        app,
-        setup.limits,
-        stop.clone(),
-        server::Accepting::default(),
-    ));
+    let runtime = Runtime::embedded().unwrap();
+    let running = api_gateway::start(&config, runtime).await.unwrap();
+    let address = running.address();
     Served {
         client: Client::new(format!("http://{address}")),
         address,
-        _http: stop.drop_guard(),
-        _publisher: output.stop.drop_guard(),
+        _running: running,
     }
 }
 

@@ -33,7 +33,7 @@ async fn a_retry_gives_the_same_id_and_no_second_message() {
     let first = keyed(&gateway, "order-7", &body).await.json(200);
     let again = keyed(&gateway, "order-7", &body).await.json(200);
     assert_eq!(first, again);
-    assert_eq!(first["id"], "28831e6b-56a3-567e-b588-e093b71331f9");
+    assert_eq!(first["id"], "75b7eb2a-5287-8c2c-b1b1-2bed8fbc186b");
     assert_eq!(broker.drain(QUEUE).await.len(), 1);
 }
 
@@ -101,6 +101,31 @@ async fn an_unconfirmed_payment_is_never_answered_from_memory() {
             .await
             .problem(503);
     }
+}
+
+#[tokio::test]
+async fn a_corrected_body_may_follow_one_that_was_not_taken() {
+    let gateway = before(1).await;
+    for amount in ["180", "181"] {
+        let body = json!({ "user_id": "3", "number_of_items": "5", "total_amount": amount });
+        keyed(&gateway, "k", &body.to_string()).await.problem(503);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_with_another_secret_gives_another_id() {
+    let broker = TestBroker::create().await;
+    let gateway = serve(Setup {
+        secret: "another",
+        broker: settings(&broker),
+        ..Setup::default()
+    })
+    .await;
+    pay(&gateway, &payment()).await;
+    let body = payment().to_string();
+    let other = keyed(&gateway, "k", &body).await.json(200);
+    let one = keyed(&connected(&broker).await, "k", &body).await.json(200);
+    assert_ne!(one["id"], other["id"]);
 }
 
 #[tokio::test]

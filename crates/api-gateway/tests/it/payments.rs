@@ -7,7 +7,7 @@ use testing::{Answer, TestBroker, send};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::helpers::{Served, before, publishing_to};
+use crate::helpers::{Served, Setup, before, broker_arguments, publishing_to, serve};
 
 pub(crate) const QUEUE: &str = "billing_queue";
 
@@ -87,21 +87,19 @@ async fn without_a_broker_it_is_a_503_within_two_seconds() {
 }
 
 #[tokio::test]
-async fn a_user_that_may_only_publish_is_enough() {
+async fn the_rights_of_the_topology_are_enough() {
     let broker = TestBroker::create().await;
-    let user = broker
-        .add_user(
-            "gateway",
-            "^billing_queue$",
-            r"^(amq\.default|billing_queue)$",
-            "^$",
-        )
-        .await;
-    let mut settings = crate::helpers::settings(&broker);
-    (settings.user, settings.password) = (user.clone(), user.into());
-    let gateway = crate::helpers::serve(crate::helpers::Setup {
-        broker: settings,
-        ..Default::default()
+    let definitions = messages::topology::definitions();
+    let permissions = definitions["permissions"].as_array().unwrap().iter();
+    let own = |rights: &&Value| rights["user"] == "@GATEWAY_AMQP_USER@";
+    let rights = permissions.clone().find(own).unwrap();
+    let [configure, write, read] =
+        ["configure", "write", "read"].map(|right| rights[right].as_str().unwrap());
+    assert_eq!(read, "^$");
+    let user = broker.add_user("gateway", configure, write, read).await;
+    let gateway = serve(Setup {
+        broker: broker_arguments(&broker.host, broker.port, &broker.vhost, &user, &user),
+        ..Setup::default()
     })
     .await;
     pay(&gateway, &payment()).await.json(200);

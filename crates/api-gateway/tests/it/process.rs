@@ -1,7 +1,8 @@
 //! The program itself: what it says when it starts, whether it is ready, and how it ends.
 
 use std::{
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     process::{Command, Output, Stdio},
     time::Duration,
 };
@@ -25,6 +26,7 @@ fn program(settings: &[(&str, &str)]) -> Command {
         ("BILLING_APP_HOST", "127.0.0.1"),
         ("BILLING_APP_PORT", &nobody),
         ("OPERATOR_TOKEN", ""),
+        ("IDEMPOTENCY_SECRET", "another-secret"),
         ("AMQP_HOST", "127.0.0.1"),
         ("AMQP_PORT", &nobody),
         ("AMQP_VHOST", "/"),
@@ -43,21 +45,30 @@ fn program(settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Starts the program, asks it whether it is ready, and stops it as an operator would.
-async fn run(settings: &[(&str, &str)]) -> (Value, Output) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let mut settings = settings.to_vec();
-    let text = port.to_string();
-    settings.push(("API_GATEWAY_PORT", &text));
-    let child = program(&settings).spawn().unwrap();
-    let client = Client::new(format!("http://127.0.0.1:{port}"));
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+async fn until_listening(port: &str) {
+    let begin = std::time::Instant::now();
+    while TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "it does not listen"
+        );
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Starts the program, asks it whether it is ready, and stops it as an operator would.
+async fn run(settings: &[(&str, &str)]) -> (Value, Output) {
+    let port = free_port().to_string();
+    let mut settings = settings.to_vec();
+    settings.push(("API_GATEWAY_PORT", &port));
+    let child = program(&settings).spawn().unwrap();
+    let client = Client::new(format!("http://127.0.0.1:{port}"));
+    until_listening(&port).await;
     let ready = client.get("/health/ready").await;
     assert_eq!(client.get("/health/live").await.status, 200);
     assert_eq!(client.get("/metrics").await.status, 200);
@@ -91,7 +102,9 @@ async fn it_warns_at_every_start_without_an_operators_token_and_never_prints_a_s
         let log = String::from_utf8(output.stderr).unwrap();
         assert_eq!(log.contains("OPERATOR_TOKEN is empty"), warned, "{log}");
         assert!(
-            !log.contains("a-secret-password") && !log.contains(TOKEN),
+            ["a-secret-password", "another-secret", TOKEN]
+                .iter()
+                .all(|secret| !log.contains(secret)),
             "{log}"
         );
     }
@@ -103,6 +116,7 @@ fn a_wrong_setting_is_one_line_that_names_its_variable() {
         ("API_GATEWAY_PORT", "70000"),
         ("AMQP_HOST", ""),
         ("BILLING_APP_PORT", "x"),
+        ("IDEMPOTENCY_SECRET", ""),
     ] {
         let output = program(&[("API_GATEWAY_PORT", "1"), (name, value)])
             .output()
@@ -124,4 +138,60 @@ fn it_prints_the_document_that_is_committed() {
         String::from_utf8(output.stdout).unwrap(),
         include_str!("../../openapi.json")
     );
+}
+
+/// 64 client connections are what fits under this limit.
+#[tokio::test]
+async fn a_flood_of_clients_leaves_files_for_the_connections_to_services() {
+    let stub = Stub::json("[]").await;
+    let (port, inventory) = (free_port().to_string(), stub.port.to_string());
+    let settings = [
+        ("API_GATEWAY_PORT", &*port),
+        ("INVENTORY_APP_PORT", &inventory),
+    ];
+    let program = program(&settings);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 256; exec \"$0\" serve"])
+        .arg(program.get_program())
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stderr(Stdio::null());
+    let mut child = limited.spawn().unwrap();
+    until_listening(&port).await;
+    let flood = move || {
+        let connections: Vec<_> = (0..400).map(|_| connect(&port)).collect();
+        let asking = &connections[..64];
+        asking.iter().for_each(ask);
+        asking.iter().map(answer).collect::<Vec<_>>()
+    };
+    // Blocking, beside the stub.
+    let answers = tokio::task::spawn_blocking(flood).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for answer in answers {
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+fn connect(port: &str) -> TcpStream {
+    let connection = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    connection
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    connection
+}
+
+fn ask(mut connection: &TcpStream) {
+    let request = b"GET /api/movies HTTP/1.1\r\nHost: a\r\n\r\n";
+    connection.write_all(request).unwrap();
+}
+
+fn answer(mut connection: &TcpStream) -> String {
+    let mut answer = [0; 512];
+    let length = connection.read(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
 }

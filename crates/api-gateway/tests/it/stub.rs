@@ -13,7 +13,7 @@ use tokio::{
 
 /// What the peer does with a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Deed {
+pub(crate) enum Behavior {
     /// Sends these bytes and keeps the connection.
     Say(Vec<u8>),
     /// Sends these bytes after this time and keeps the connection.
@@ -62,15 +62,17 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
-    /// A peer whose `n`th request (from 0) meets `deed(n)`.
-    pub(crate) async fn start(deed: impl Fn(usize) -> Deed + Send + Sync + 'static) -> Self {
+    /// A peer whose `n`th request (from 0) meets `behavior(n)`.
+    pub(crate) async fn start(
+        behavior: impl Fn(usize) -> Behavior + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let notes = Arc::new(Notes::default());
-        let (deed, shared) = (Arc::new(deed), Arc::clone(&notes));
+        let (behavior, shared) = (Arc::new(behavior), Arc::clone(&notes));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&deed), Arc::clone(&shared)));
+                tokio::spawn(converse(stream, Arc::clone(&behavior), Arc::clone(&shared)));
             }
         });
         Self { port, notes }
@@ -79,12 +81,12 @@ impl Stub {
     /// A peer that answers every request with `200` and this JSON.
     pub(crate) async fn json(body: &str) -> Self {
         let answer = ok(body);
-        Self::start(move |_| Deed::Say(answer.clone())).await
+        Self::start(move |_| Behavior::Say(answer.clone())).await
     }
 
     /// A peer that always does the same.
-    pub(crate) async fn always(deed: Deed) -> Self {
-        Self::start(move |_| deed.clone()).await
+    pub(crate) async fn always(behavior: Behavior) -> Self {
+        Self::start(move |_| behavior.clone()).await
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -116,7 +118,11 @@ pub(crate) fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-async fn converse(mut stream: TcpStream, deed: Arc<impl Fn(usize) -> Deed>, notes: Arc<Notes>) {
+async fn converse(
+    mut stream: TcpStream,
+    behavior: Arc<impl Fn(usize) -> Behavior>,
+    notes: Arc<Notes>,
+) {
     let mut buffer = Vec::new();
     while let Some(seen) = request(&mut stream, &mut buffer).await {
         let number = {
@@ -124,15 +130,15 @@ async fn converse(mut stream: TcpStream, deed: Arc<impl Fn(usize) -> Deed>, note
             all.push(seen);
             all.len() - 1
         };
-        let (bytes, then) = match deed(number) {
-            Deed::Say(bytes) => (bytes, 's'),
-            Deed::SayLater(pause, bytes) => {
+        let (bytes, then) = match behavior(number) {
+            Behavior::Say(bytes) => (bytes, 's'),
+            Behavior::SayLater(pause, bytes) => {
                 sleep(pause).await;
                 (bytes, 's')
             }
-            Deed::SayAndClose(bytes) => (bytes, 'c'),
-            Deed::SayAndReset(bytes) => (bytes, 'r'),
-            Deed::SayAndStare(bytes) => (bytes, 'w'),
+            Behavior::SayAndClose(bytes) => (bytes, 'c'),
+            Behavior::SayAndReset(bytes) => (bytes, 'r'),
+            Behavior::SayAndStare(bytes) => (bytes, 'w'),
         };
         let _ = stream.write_all(&bytes).await;
         match then {

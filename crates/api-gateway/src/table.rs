@@ -1,0 +1,116 @@
+//! The public API on one page: every operation, who may call it, what answers it, and how large its body may be.
+//!
+//! HEAD is answered where GET is; everything else is a 404, or a 405 with `Allow`. The documentation, the README and the
+//! tests are held to this table.
+
+use axum::http::Method;
+
+use crate::{auth::Access, payments::PAYMENT, publish::Publication};
+
+use Access::{Anyone, Operator};
+use Backend::{Billing, Inventory};
+use LimitClass::{Message, Standard};
+use Target::{Forward, Publish};
+
+/// The public API.
+pub static TABLE: &[Operation] = &[
+    get("/api/movies", Anyone, Forward(Inventory), Standard),
+    post("/api/movies", Operator, Forward(Inventory), Standard),
+    delete("/api/movies", Operator, Forward(Inventory), Standard),
+    get("/api/movies/{id}", Anyone, Forward(Inventory), Standard),
+    put("/api/movies/{id}", Operator, Forward(Inventory), Standard),
+    delete("/api/movies/{id}", Operator, Forward(Inventory), Standard),
+    post("/api/billing", Anyone, Publish(&PAYMENT), Message),
+    get("/api/billing", Operator, Forward(Billing), Standard),
+    get("/api/billing/{id}", Anyone, Forward(Billing), Standard),
+];
+
+/// One row of [`TABLE`].
+#[derive(Debug)]
+pub struct Operation {
+    /// HTTP method.
+    pub method: Method,
+    /// Path; `{name}` stands for one segment.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What answers it.
+    pub target: Target,
+    /// How large its body may be.
+    pub limit: LimitClass,
+}
+
+/// What answers an operation.
+#[derive(Debug, Clone, Copy)]
+pub enum Target {
+    /// A service behind the gateway, at the same path.
+    Forward(Backend),
+    /// The gateway, which publishes the body as a message.
+    Publish(&'static Publication),
+}
+
+/// A service behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// `inventory-app`.
+    Inventory,
+    /// `billing-app`.
+    Billing,
+}
+
+/// The limits of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitClass {
+    /// A body of at most 1 MiB, which is streamed.
+    Standard,
+    /// A body of at most 64 KiB, which is read whole and becomes a message.
+    Message,
+}
+
+impl LimitClass {
+    /// The largest body, in bytes.
+    #[must_use]
+    pub fn body(self) -> usize {
+        match self {
+            Standard => 1_024 * 1_024,
+            Message => 64 * 1_024,
+        }
+    }
+}
+
+const fn get(path: &'static str, access: Access, target: Target, limit: LimitClass) -> Operation {
+    operation(Method::GET, path, access, target, limit)
+}
+
+const fn post(path: &'static str, access: Access, target: Target, limit: LimitClass) -> Operation {
+    operation(Method::POST, path, access, target, limit)
+}
+
+const fn put(path: &'static str, access: Access, target: Target, limit: LimitClass) -> Operation {
+    operation(Method::PUT, path, access, target, limit)
+}
+
+const fn delete(
+    path: &'static str,
+    access: Access,
+    target: Target,
+    limit: LimitClass,
+) -> Operation {
+    operation(Method::DELETE, path, access, target, limit)
+}
+
+const fn operation(
+    method: Method,
+    path: &'static str,
+    access: Access,
+    target: Target,
+    limit: LimitClass,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        access,
+        target,
+        limit,
+    }
+}
