@@ -35,6 +35,7 @@ let
       (crate + "/migrations")
       (crate + "/src")
       (crate + "/templates")
+      (crate + "/topology.json")
     ];
 
   # What the other crates need to see: enough for cargo, and the contract, which the gateway shows.

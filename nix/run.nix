@@ -16,6 +16,7 @@ pkgs.writeShellApplication {
       root = ../.;
       fileset = lib.fileset.unions [
         ../.env
+        ../crates/messages/topology.json
         ../scripts
       ];
     };

@@ -1,6 +1,5 @@
-# What the Vagrantfile knows of .env and of the table of machines (nix/machines.json). Whatever is wrong there ends vagrant
-# with one line that names it. .env is read as the services and scripts/lib/env.sh read it; the rules for ports and addresses
-# are those of scripts/lib/machines_table.py.
+# What the Vagrantfile and scripts/machines know of .env and of the table of machines (nix/machines.json). Whatever is wrong
+# there ends them with one line that names it. .env is read as the services and scripts/lib/env.sh read it.
 
 require "json"
 require "resolv"
@@ -10,10 +9,13 @@ module Settings
   TABLE = JSON.parse(File.read(File.join(ROOT, "nix", "machines.json"), encoding: "UTF-8"))
   MACHINES = TABLE["machines"]
 
+  @asked_by = "Vagrantfile"
+  singleton_class.attr_writer :asked_by # who is named when something is wrong
+
   module_function
 
   def refuse(text)
-    abort "Vagrantfile: #{text}"
+    abort "#{@asked_by}: #{text}"
   end
 
   # The value behind the equals sign, without quotes and comment; nil where the readers of .env could differ.

@@ -10,6 +10,10 @@ let
   database = import ./database.nix { inherit config lib pkgs; };
   broker = import ./broker.nix { inherit config lib pkgs; };
   cfg = config.services.crud-master.billing;
+  connection = {
+    prefix = "ORDERS_DB";
+    inherit cfg;
+  };
 in
 {
   options.services.crud-master.billing =
@@ -20,15 +24,13 @@ in
     }
     // {
       databasePort = database.portOption;
+      databasePool = database.poolOption;
       amqpPort = broker.portOption;
     };
 
   config = lib.mkIf cfg.enable (
     lib.mkMerge [
-      (database.config {
-        prefix = "ORDERS_DB";
-        inherit cfg;
-      })
+      (database.config connection)
       (broker.config { inherit cfg; })
       (service.config {
         name = "billing-app";
@@ -41,11 +43,10 @@ in
         settings = {
           BILLING_APP_HOST = cfg.address;
           BILLING_APP_PORT = cfg.port;
-          ORDERS_DB_HOST = "127.0.0.1";
-          ORDERS_DB_PORT = cfg.databasePort;
           AMQP_HOST = cfg.address;
           AMQP_PORT = cfg.amqpPort;
-        };
+        }
+        // database.settings connection;
       })
     ]
   );

@@ -1,5 +1,5 @@
-# RabbitMQ as the services want it: users, permissions and virtual host from the environment, by the same definitions as
-# on a developer's machine; no guest; and nothing that drops a message because it was delivered too often.
+# RabbitMQ as the services want it: the users, permissions and policies of crates/messages/topology.json, with the names and
+# passwords of the environment, by the same script as on a developer's machine; and no guest.
 {
   config,
   lib,
@@ -29,7 +29,7 @@ in
       };
 
       systemd.services.crud-master-broker = {
-        description = "crud-master: RabbitMQ's users from ${cfg.environmentFile}";
+        description = "crud-master: RabbitMQ's users from ${cfg.environmentFile}, and what they may do";
         # Also by the server: it may fail at first, and start again by itself.
         wantedBy = [
           "multi-user.target"
@@ -56,7 +56,7 @@ in
                 pkgs.coreutils
                 pkgs.gnugrep
               ];
-              runtimeEnv.SCRIPTS = "${scripts}";
+              runtimeEnv.SCRIPTS = "${scripts}/scripts";
               text = builtins.readFile ./broker.sh;
             }
           );

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Gives RabbitMQ its users and what each may do, takes `guest` away, and lifts the limit on deliveries. Runs as rabbitmq
-# after the node has started, with SCRIPTS set by the module; again at every boot, so that a changed password takes effect.
+# Gives RabbitMQ its users, permissions and policies, and takes `guest` away. Runs as rabbitmq after the node has started,
+# with SCRIPTS set by the module; again at every boot, so that a changed password takes effect.
 
 # shellcheck source=/dev/null
 source "$SCRIPTS/lib/common.sh"
@@ -9,7 +9,6 @@ source "$SCRIPTS/lib/env.sh"
 # shellcheck source=/dev/null
 source "$SCRIPTS/lib/definitions.sh"
 
-require_set AMQP_VHOST GATEWAY_AMQP_USER BILLING_AMQP_USER
 rabbitmqctl -q await_startup --timeout 120
 version=$(rabbitmqctl -q version)
 export RABBITMQ_MAJOR=${version%%.*}

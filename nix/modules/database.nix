@@ -19,6 +19,21 @@ in
     description = "The port of PostgreSQL, on loopback only.";
   };
 
+  poolOption = lib.mkOption {
+    type = lib.types.nullOr lib.types.ints.positive;
+    default = null;
+    description = "The most connections to PostgreSQL; null for what the environment or the service says.";
+  };
+
+  # The settings of the service, whose variables begin with `prefix`.
+  settings =
+    { prefix, cfg }:
+    {
+      "${prefix}_HOST" = "127.0.0.1";
+      "${prefix}_PORT" = cfg.databasePort;
+    }
+    // lib.optionalAttrs (cfg.databasePool != null) { "${prefix}_POOL" = cfg.databasePool; };
+
   # `prefix`: the service's variables are PREFIX_NAME, PREFIX_USER and PREFIX_PASSWORD.
   config =
     { prefix, cfg }:
@@ -64,7 +79,7 @@ in
                 pkgs.coreutils
               ];
               runtimeEnv = {
-                SCRIPTS = "${scripts}";
+                SCRIPTS = "${scripts}/scripts";
                 PREFIX = prefix;
               };
               text = builtins.readFile ./database.sh;

@@ -9,6 +9,10 @@ let
   service = import ./service.nix { inherit config lib pkgs; };
   database = import ./database.nix { inherit config lib pkgs; };
   cfg = config.services.crud-master.inventory;
+  connection = {
+    prefix = "MOVIES_DB";
+    inherit cfg;
+  };
 in
 {
   options.services.crud-master.inventory =
@@ -19,14 +23,12 @@ in
     }
     // {
       databasePort = database.portOption;
+      databasePool = database.poolOption;
     };
 
   config = lib.mkIf cfg.enable (
     lib.mkMerge [
-      (database.config {
-        prefix = "MOVIES_DB";
-        inherit cfg;
-      })
+      (database.config connection)
       (service.config {
         name = "inventory-app";
         pm2 = "inventory_app";
@@ -35,9 +37,8 @@ in
         settings = {
           INVENTORY_APP_HOST = cfg.address;
           INVENTORY_APP_PORT = cfg.port;
-          MOVIES_DB_HOST = "127.0.0.1";
-          MOVIES_DB_PORT = cfg.databasePort;
-        };
+        }
+        // database.settings connection;
       })
     ]
   );

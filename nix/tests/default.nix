@@ -31,6 +31,9 @@ let
     BILLING = "${public.BILLING_APP_HOST} ${public.BILLING_APP_PORT}";
     AMQP = "${public.AMQP_HOST} ${public.AMQP_PORT}";
     COLLECTION = "${../../postman}";
+    PERMISSIONS = map (
+      granted: granted // { user = public.${lib.replaceStrings [ "@" ] [ "" ] granted.user}; }
+    ) (lib.importJSON ../../crates/messages/topology.json).permissions;
   };
 in
 name:

@@ -16,14 +16,15 @@ build_services() {
 }
 
 run_cargo_build() {
-    local arguments=(build --locked)
+    local arguments=(build --locked --profile "$PROFILE")
     case $PROFILE in
         # The whole workspace chooses the features, as in `cargo test --workspace`: nothing is compiled twice.
         dev) arguments+=(--workspace --bins) ;;
-        release) arguments+=(--release -p inventory-app -p billing-app -p api-gateway) ;;
-        *) die "CRUD_MASTER_PROFILE is '$PROFILE': it must be release or dev" ;;
+        quick | release) arguments+=(-p inventory-app -p billing-app -p api-gateway) ;;
+        *) die "CRUD_MASTER_PROFILE is '$PROFILE': it must be quick, release or dev" ;;
     esac
-    step "build the services ($PROFILE)" build_in_root "${arguments[@]}"
+    # The bar says what cargo is at after its last "Compiling", too: `heartbeat` shows it.
+    CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=160 step "build the services ($PROFILE)" build_in_root "${arguments[@]}"
     ((STEP_STATUS == 0)) || die "the build failed"
 }
 

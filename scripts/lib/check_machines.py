@@ -42,6 +42,14 @@ def differing(one, other):
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
+def read_by(service):
+    """The variables of .env that a service names in its settings, or whose beginning it names (`impl Prefix`)."""
+    settings = (root / "crates" / service / "src/config.rs").read_text()
+    fields = {field.upper() for field in re.findall(r"#\[arg\([^\]]*\benv\b[^\]]*\)\]\s*(?:pub )?(\w+):", settings)}
+    prefixes = tuple(f"{prefix}_" for prefix in re.findall(r'PREFIX: &\'static str = "(\w+)"', settings))
+    return [name for name in in_file if name in fields or (prefixes and name.startswith(prefixes))]
+
+
 in_file = parse((root / ".env").read_text())
 values = in_file | {name: in_file.get(named, named) for name, named in table["environment"].items()}
 secrets = set(table["secrets"])
@@ -58,10 +66,8 @@ for name, machine in machines.items():
     service = machine["service"]
     script = ecosystem.get(machine["pm2"], {}).get("script")
     expect(script == service, f"{name}: as {machine['pm2']} pm2 runs {script}, not {service}")
-    settings = (root / "crates" / service / "src/config.rs").read_text()
-    for field in re.findall(r"#\[arg\([^\]]*\benv\b[^\]]*\)\]\s*pub (\w+):", settings):
-        if field.upper() in in_file:
-            expect(field.upper() in machine["variables"], f"{name}: {service} reads {field.upper()}, which the machine does not get")
+    for variable in read_by(service):
+        expect(variable in machine["variables"], f"{name}: {service} reads {variable}, which the machine does not get")
     for variable in [machine["address"], *machine["variables"]]:
         expect(variable in in_file, f"{name}: {variable} is not in .env")
     for offer in machine["offers"]:

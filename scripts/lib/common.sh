@@ -13,6 +13,14 @@ die() { # one line to stderr; ends the (sub)shell even where `set -e` is suspend
     exit 1
 }
 
+# COMMAND runs last, whether the script ends by itself or by a signal.
+on_exit() { # COMMAND
+    # shellcheck disable=SC2064 # the command is known now
+    trap "$1" EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
 # Prints the comment at the head of the running script: its --help.
 usage() { sed -n '2,/^[^#]/{/^# shellcheck/d;s/^# \{0,1\}//p}' "$0"; }
 

@@ -1,54 +1,56 @@
 # shellcheck shell=bash
-# RabbitMQ's users and what each may do, from .env, as the definitions file that the node loads at every start.
-# Passwords are in it as salted hashes only. There is no guest. NixOS machines import the same (nix/modules/broker.sh).
+# RabbitMQ's users, permissions and policies, as the definitions file that the node loads at every start: generated from
+# the code (crates/messages/topology.json), with the names and passwords of .env filled in. Passwords are in it as salted
+# hashes only. There is no guest. NixOS machines import the same (nix/modules/broker.sh).
 
-# rabbitmq_definitions [ADMIN_PASSWORD]: without a password there is no administrator. RABBITMQ_MAJOR is for which RabbitMQ.
+TOPOLOGY=$ROOT/crates/messages/topology.json
+
+# rabbitmq_definitions [ADMIN_PASSWORD]: without a password there is no administrator. RABBITMQ_MAJOR is for which RabbitMQ:
+# before 4.0 the policies keep a name that it does not know, and so ignores.
 rabbitmq_definitions() {
-    local vhost gateway billing admin='' admin_may=''
-    vhost=$(json_string "$AMQP_VHOST") gateway=$(json_string "$GATEWAY_AMQP_USER") billing=$(json_string "$BILLING_AMQP_USER")
-    local gateway_password billing_password
-    gateway_password=$(secret GATEWAY_AMQP_PASSWORD) || exit 1
-    billing_password=$(secret BILLING_AMQP_PASSWORD) || exit 1
-    if (($# > 0)); then
-        admin="{\"name\": \"admin\", $(password_fields "$1"), \"tags\": \"administrator\"},"
-        admin_may="{\"user\": \"admin\", \"vhost\": $vhost, \"configure\": \".*\", \"write\": \".*\", \"read\": \".*\"},"
-    fi
-    cat <<EOS
-{
-  "vhosts": [{"name": $vhost}],
-  "users": [
-    $admin
-    {"name": $gateway, $(password_fields "$gateway_password"), "tags": ""},
-    {"name": $billing, $(password_fields "$billing_password"), "tags": ""}
-  ],
-  "permissions": [
-    $admin_may
-    {"user": $gateway, "vhost": $vhost, "configure": "^billing_queue$",
-     "write": "^(amq\\\\.default|billing_queue)$", "read": "^$"},
-    {"user": $billing, "vhost": $vhost, "configure": "^billing_queue(\\\\.dead)?$",
-     "write": "^(amq\\\\.default|billing_queue(\\\\.dead)?)$", "read": "^billing_queue(\\\\.dead)?$"}
-  ],
-  "policies": [$(keep_every_message "$vhost")]
-}
-EOS
+    local text
+    text=$(<"$TOPOLOGY") || exit 1
+    ((${RABBITMQ_MAJOR:-0} < 4)) || text=${text/'"policies_of_rabbitmq_4"'/'"policies"'}
+    (($# == 0)) || text=$(with_administrator "$text" "$1")
+    fill_in "$text"
 }
 
-# From RabbitMQ 4.0 on, a quorum queue drops a message at its 21st delivery, and a consumer that dies counts. Before 4.0 there
-# is no limit, and -1 would be one.
-keep_every_message() { # VHOST_IN_JSON
-    ((${RABBITMQ_MAJOR:-0} >= 4)) || return 0
-    printf '{"vhost": %s, "name": "keep-every-message", "pattern": "^billing_queue(\\\\.dead)?$", "apply-to": "quorum_queues", "definition": {"delivery-limit": -1}}' "$1"
+with_administrator() { # DEFINITIONS PASSWORD
+    local hash
+    hash=$(password_hash "$(random_hex 4)" "$2")
+    local user='{"name": "admin", "tags": "administrator", "hashing_algorithm": "rabbit_password_hashing_sha256", "password_hash": "'$hash'"},'
+    local may='{"user": "admin", "vhost": "@AMQP_VHOST@", "configure": ".*", "write": ".*", "read": ".*"},'
+    local text=${1/'"users": ['/"\"users\": [$user"}
+    printf '%s' "${text/'"permissions": ['/"\"permissions\": [$may"}"
+}
+
+# Once, from left to right: what a value holds is not a place to fill in.
+fill_in() { # TEXT, where "@NAME@" stands for the variable NAME, and "@NAME_HASH@" for the hash of the password NAME
+    local rest=$1 filled='' place value
+    while [[ $rest =~ \"@([A-Z_]+)@\" ]]; do
+        place=${BASH_REMATCH[0]}
+        value=$(json_value "${BASH_REMATCH[1]}") || exit 1
+        filled+=${rest%%"$place"*}$value
+        rest=${rest#*"$place"}
+    done
+    printf '%s\n' "$filled$rest"
+}
+
+json_value() { # NAME of a variable, or NAME_HASH
+    local password
+    if [[ $1 == *_HASH ]]; then
+        password=$(secret "${1%_HASH}") || exit 1
+        json_string "$(password_hash "$(random_hex 4)" "$password")"
+    else
+        require_set "$1"
+        json_string "${!1}"
+    fi
 }
 
 json_string() { # TEXT without control characters
     [[ $1 != *[[:cntrl:]]* ]] || die "a name for RabbitMQ holds a control character"
     local text=${1//\\/\\\\}
     printf '"%s"' "${text//\"/\\\"}"
-}
-
-password_fields() { # PASSWORD
-    printf '"hashing_algorithm": "rabbit_password_hashing_sha256", "password_hash": "%s"' \
-        "$(password_hash "$(random_hex 4)" "$1")"
 }
 
 # RabbitMQ's hash: base64(salt, sha256(salt, password)), the salt being four bytes. Nothing of it is ever an argument.

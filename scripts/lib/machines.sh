@@ -8,7 +8,7 @@ FOLDER=$DATA/machines # data of the machine NAME in $FOLDER/NAME
 HOST=host             # the fourth namespace, from which the machines are used
 ROOTS_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-table() { python3 -B "$LIB/machines_table.py" "$@"; }
+table() { ruby "$LIB/machines_table.rb" "$@"; }
 
 read_names() { mapfile -t MACHINES < <(table names); ((${#MACHINES[@]} > 0)) || die "nix/machines.json names no machine"; }
 

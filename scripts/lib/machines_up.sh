@@ -22,9 +22,7 @@ bring_up() {
     PATH=$PATH:$(home_of_owner)/.cargo/bin
     prepare_build
     table check >/dev/null
-    trap give_up EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    on_exit give_up
     # shellcheck disable=SC2046 # one package a word
     install_missing curl $(build_packages) iproute2 iptables procps postgresql rabbitmq-server nodejs npm
     id postgres >/dev/null 2>&1 || die "the user postgres is missing: install the system's PostgreSQL"

@@ -4,12 +4,8 @@
 DEADNIX=1.3.1
 NIXFMT=0.5.3 # nixfmt_rs, which formats as nixpkgs' nixfmt does
 
-install_deadnix() { have deadnix || with_stamp deadnix "$DEADNIX" cargo_install "deadnix@$DEADNIX"; }
-install_nixfmt() { have nixfmt || with_stamp nixfmt "$NIXFMT" cargo_install "nixfmt_rs@$NIXFMT"; }
-cargo_install() { # CRATE@VERSION: unoptimised, as it runs for a moment
-    CARGO_TARGET_DIR=$TOOLS/cargo-build CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --force --root "$TOOLS" "$1"
-    rm -rf -- "$TOOLS/cargo-build"
-}
+install_deadnix() { have deadnix || with_stamp deadnix "$DEADNIX" make_tool "deadnix@$DEADNIX"; }
+install_nixfmt() { have nixfmt || with_stamp nixfmt "$NIXFMT" make_tool "nixfmt_rs@$NIXFMT"; }
 
 # A recent Nix as Debian's testing release builds it, unpacked into a folder of its own: no root, no daemon, no /nix.
 install_nix() { have nix || with_stamp nix forky make_nix; }

@@ -99,13 +99,16 @@ part_settings() { # NAME
         postgres) relevant='*_DB_PORT' ;;
         rabbitmq) relevant='*AMQP*' ;;
     esac
-    for variable in "${ENV_NAMES[@]}"; do
-        # shellcheck disable=SC2053 # a pattern on purpose
-        [[ $variable == $relevant ]] || continue
-        printf '%s=%s\n' "$variable" "${!variable}"
-        variable+=_FILE
-        [[ -z ${!variable:-} ]] || cat -- "${!variable}"
-    done | sha256sum
+    {
+        if [[ $1 == rabbitmq ]]; then cat -- "$TOPOLOGY"; fi
+        for variable in "${ENV_NAMES[@]}"; do
+            # shellcheck disable=SC2053 # a pattern on purpose
+            [[ $variable == $relevant ]] || continue
+            printf '%s=%s\n' "$variable" "${!variable}"
+            variable+=_FILE
+            [[ -z ${!variable:-} ]] || cat -- "${!variable}"
+        done
+    } | sha256sum
 }
 
 part_changed() { # NAME, which runs: other settings, or for a service another binary

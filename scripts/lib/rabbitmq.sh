@@ -23,7 +23,7 @@ rabbitmq_new_enough() { # PATH, which holds the version nearly everywhere (…/r
 
 rabbitmq_check() {
     [[ $RABBITMQ_LISTEN != 127.0.0.1 ]] || require_loopback AMQP_HOST
-    require_set AMQP_VHOST GATEWAY_AMQP_USER BILLING_AMQP_USER
+    rabbitmq_definitions >/dev/null # every name and password is there
     rabbitmq_check_epmd_port
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The three services: where their binaries are, how they start, when they are ready.
 
-PROFILE=${CRUD_MASTER_PROFILE:-release} # `dev` shares its build with `cargo test`
+PROFILE=${CRUD_MASTER_PROFILE:-quick} # of cargo: `quick`, `release` (the optimised build) or `dev` (that of `cargo test`)
 
 # A part that is started alone is of the build that scripts/up started last.
 remember_profile() { printf '%s' "$PROFILE" >"$DATA/run/profile"; }

@@ -27,8 +27,15 @@ heartbeat() { # LABEL LOG START
     for ((beat = 1; ; beat++)); do
         pause 1
         kill -0 $$ 2>/dev/null || return 0
-        ((beat % 10 > 0)) || say "  $1: $(seconds_since "$3") s so far; $(tail -n 1 -- "$2" | tr -d '\r' | sed 's/^ *//' | cut -c1-90)"
+        ((beat % 10 > 0)) || say "  $1: $(seconds_since "$3") s so far; $(last_words "$2")"
     done
+}
+
+# The end of a log: its last line, or what a progress bar has written over that. Of cargo's bar what is compiled or linked
+# at the moment, and how much is done.
+last_words() { # LOG
+    tail -n 1 -- "$1" | tail -c 2000 | tr '\r' '\n' | grep '[^[:space:]]' | tail -n 1 |
+        sed -E 's/^ *(Building \[[^]]*\] *)?//; s/ +$//; s/([a-z-]+)\(bin\)/linking \1/g' | cut -c1-90
 }
 
 report_step() { # LABEL LOG START
@@ -36,7 +43,7 @@ report_step() { # LABEL LOG START
         say "  $1: $(seconds_since "$3") s"
     else
         warn "  $1: FAILED after $(seconds_since "$3") s; the end of $2:"
-        tail -n "${STEP_TAIL:-30}" -- "$2" | sed 's/^/    /' >&2
+        tail -n "${STEP_TAIL:-30}" -- "$2" | sed 's/.*\r//; s/^/    /' >&2
     fi
 }
 

@@ -50,3 +50,6 @@ say "ok: wrong passwords and foreign databases are refused"
 
 expect_equal "RabbitMQ knows three users, and no guest" "admin $GATEWAY_AMQP_USER $BILLING_AMQP_USER" \
     "$(rabbitmq_api /api/users/ | grep -o '"name":"[^"]*"' | cut -d'"' -f4 | sort | paste -sd' ')"
+
+rights() { grep -oE '"(configure|write|read)": ?"[^"]*"' | sed 's/": "/":"/' | sort; }
+expect_equal "RabbitMQ grants what the topology says" "$(rights <"$TOPOLOGY")" "$(rabbitmq_api /api/permissions/ | rights | grep -v '"\.\*"')"
