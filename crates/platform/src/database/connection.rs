@@ -10,7 +10,7 @@ use diesel_async::{
 use tokio::task::JoinHandle;
 
 use super::{
-    DatabaseError,
+    DatabaseError, Queries,
     sqlstate::{LastError, SqlState},
 };
 
@@ -102,7 +102,27 @@ impl Connection {
         self.end_query(count)
     }
 
-    pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
+    /// Runs `work` in a transaction: committed when it gives `Ok`, rolled back when it gives an error.
+    pub(super) async fn transaction<T, E, F>(&mut self, work: F) -> Result<T, E>
+    where
+        F: Queries<T, E>,
+        E: From<DatabaseError>,
+    {
+        self.begin().await?;
+        match work(self).await {
+            Ok(done) => {
+                self.commit().await?;
+                Ok(done)
+            }
+            Err(error) => {
+                // When this fails the connection is broken, and the server rolls back at its end.
+                let _ = self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), DatabaseError> {
         self.aborted_by = None;
         self.begin_query();
         let begun = Transactions::begin_transaction(&mut self.inner).await;
@@ -110,7 +130,7 @@ impl Connection {
     }
 
     /// Fails after a query that has failed, even if its error was ignored: the server would roll back without an error.
-    pub(super) async fn commit(&mut self) -> Result<(), DatabaseError> {
+    async fn commit(&mut self) -> Result<(), DatabaseError> {
         if let Some(code) = self.aborted_by {
             self.rollback().await?;
             let source = QueryError::RollbackTransaction;
@@ -122,7 +142,7 @@ impl Connection {
         self.end_query(committed)
     }
 
-    pub(super) async fn rollback(&mut self) -> Result<(), DatabaseError> {
+    async fn rollback(&mut self) -> Result<(), DatabaseError> {
         self.begin_query();
         let rolled_back = Transactions::rollback_transaction(&mut self.inner).await;
         self.end_query(rolled_back)

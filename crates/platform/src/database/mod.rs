@@ -37,7 +37,7 @@ pub use connection::Connection;
 pub use error::{DatabaseError, on_violation};
 pub use listener::Listener;
 pub use migrations::{migrate, migrate_when_ready};
-pub use settings::{Settings, default_pool};
+pub use settings::Settings;
 pub use sqlstate::SqlState;
 
 /// The longest that a query may take, from asking for a connection to its last row.
@@ -71,6 +71,21 @@ where
     type Future = Fut;
 }
 
+/// Queries on one connection that give `T` or `E`: what [`Database::run`] and [`Database::transaction`] take.
+pub trait Queries<T, E>:
+    for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+    + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
+    + Send
+{
+}
+
+impl<F, T, E> Queries<T, E> for F where
+    F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
+        + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
+        + Send
+{
+}
+
 impl Database {
     /// A pool; its connections are opened when they are needed.
     #[must_use]
@@ -93,9 +108,7 @@ impl Database {
     /// [`DatabaseError`] as `E`, or what `work` gives.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
-            + Send,
+        F: Queries<T, E>,
         E: From<DatabaseError>,
     {
         self.run_within(QUERY_LIMIT, work).await
@@ -107,15 +120,12 @@ impl Database {
     /// As [`Self::run`].
     pub async fn run_within<T, E, F>(&self, limit: Duration, work: F) -> Result<T, E>
     where
-        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
-            + Send,
+        F: Queries<T, E>,
         E: From<DatabaseError>,
     {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
         let answer = timeout_at(end, work(&mut lease.connection)).await;
-        lease.is_answered = answer.is_ok();
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -127,9 +137,7 @@ impl Database {
     /// error that `work` has ignored is an error, too.
     pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
-            + Send,
+        F: Queries<T, E>,
         E: From<DatabaseError>,
     {
         self.transaction_within(QUERY_LIMIT, work).await
@@ -141,30 +149,12 @@ impl Database {
     /// As [`Self::transaction`].
     pub async fn transaction_within<T, E, F>(&self, limit: Duration, work: F) -> Result<T, E>
     where
-        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, E>
-            + for<'c> Work<&'c mut Connection, Result<T, E>, Future: Send>
-            + Send,
+        F: Queries<T, E>,
         E: From<DatabaseError>,
     {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
-        let connection = &mut lease.connection;
-        let transaction = async {
-            connection.begin().await?;
-            match work(connection).await {
-                Ok(done) => {
-                    connection.commit().await?;
-                    Ok(done)
-                }
-                Err(error) => {
-                    // When this fails the connection is broken, and the server rolls back at its end.
-                    let _ = connection.rollback().await;
-                    Err(error)
-                }
-            }
-        };
-        let answer = timeout_at(end, transaction).await;
-        lease.is_answered = answer.is_ok();
+        let answer = timeout_at(end, lease.connection.transaction(work)).await;
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -196,7 +186,6 @@ impl Database {
         Ok(Lease {
             connection,
             settings: Arc::clone(&self.settings),
-            is_answered: false,
         })
     }
 
@@ -212,17 +201,16 @@ impl Database {
     }
 }
 
-/// A connection while work is done on it. Left without an answer it is given up: the next query would wait behind the one
-/// that still runs, or behind a server that fell silent.
+/// A connection while work is done on it. After a query that was left it is given up: the next one would wait behind the
+/// statement that still runs, or behind a server that fell silent. With a transaction that was left open the pool drops it.
 struct Lease<'a> {
     connection: bb8::PooledConnection<'a, Manager>,
     settings: Arc<Settings>,
-    is_answered: bool,
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if self.is_answered && !self.connection.was_left() {
+        if !self.connection.was_left() {
             return;
         }
         self.connection.discard();

@@ -1,8 +1,8 @@
 //! Where a database is, and how many connections to it a service keeps.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, ParseIntError};
 
-use clap::{ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 use secrecy::SecretString;
 
 use crate::config::prefixed::{Variables, argument, port, secret, take, text};
@@ -38,7 +38,10 @@ pub struct Settings {
 impl Variables for Settings {
     fn declare(command: Command, prefix: &'static str, about: &str) -> Command {
         let name = |suffix: &str| format!("{prefix}_{suffix}");
-        let pool = argument(&name("POOL"), format!("The most connections to {about}"));
+        let pool = argument(
+            &name("POOL"),
+            format!("The most connections to {about}; empty: four for each CPU"),
+        );
         command
             .arg(text(&name("HOST"), format!("Host of {about}")))
             .arg(port(&name("PORT"), format!("Port of {about}")))
@@ -46,9 +49,9 @@ impl Variables for Settings {
             .arg(text(&name("USER"), format!("Role that owns {about}")))
             .arg(secret(&name("PASSWORD"), "Password of the role".into()))
             .arg(
-                pool.value_parser(value_parser!(NonZeroU32))
+                pool.value_parser(pool_size)
                     .required(false)
-                    .default_value(default_pool().to_string()),
+                    .default_value(""),
             )
     }
 
@@ -61,22 +64,36 @@ impl Variables for Settings {
             name: take(matches, &name("NAME"))?,
             user: take(matches, &name("USER"))?,
             password: take(matches, &name("PASSWORD"))?,
-            pool: take::<NonZeroU32>(matches, &name("POOL"))?.get(),
+            pool: take(matches, &name("POOL"))?,
         })
     }
 }
 
-/// Fits the machine.
-#[must_use]
-pub fn default_pool() -> u32 {
+/// A number of connections; nothing stands for what fits the machine.
+fn pool_size(text: &str) -> Result<u32, ParseIntError> {
+    if text.is_empty() {
+        return Ok(default_pool());
+    }
+    text.parse().map(NonZeroU32::get)
+}
+
+fn default_pool() -> u32 {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cpus = u32::try_from(cpus).unwrap_or(1);
     (POOL_PER_CPU * cpus).clamp(POOL_MIN, POOL_MAX)
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pool_is_a_number_or_what_fits_the_machine() {
+        assert_eq!(pool_size("3"), Ok(3));
+        assert!((POOL_MIN..=POOL_MAX).contains(&pool_size("").unwrap()));
+        assert!(pool_size("0").is_err() && pool_size("x").is_err());
+    }
 
     #[test]
     fn a_password_never_prints() {

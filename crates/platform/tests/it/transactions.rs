@@ -103,6 +103,33 @@ async fn a_failed_query_whose_error_is_ignored_is_no_success() {
     assert_eq!(session(&database).await, before, "the connection is usable");
 }
 
+/// PostgreSQL says 25P02 to the second query, whose class is tried again; the first one says what is wrong.
+#[tokio::test]
+async fn a_query_after_a_failed_one_fails_for_the_reason_of_the_first() {
+    let (_server, database) = with_table().await;
+    let twice = async |c: &mut Connection| {
+        insert(c, 1).await?;
+        let _ = insert(c, 1).await;
+        insert(c, 2).await
+    };
+    let error = database.transaction(twice).await.unwrap_err();
+    assert!(!error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_query_that_is_left_inside_the_work_is_cancelled_and_its_connection_not_used_again() {
+    let (server, database) = with_table().await;
+    let before = session(&database).await;
+    let leave = async |c: &mut Connection| {
+        let left = timeout(Duration::from_millis(300), sleep_long(c)).await;
+        assert!(left.is_err(), "{left:?}");
+        Ok::<_, DatabaseError>(())
+    };
+    database.run(leave).await.unwrap();
+    until_none_sleeps(&server).await;
+    assert_ne!(session(&database).await, before);
+}
+
 #[tokio::test]
 async fn a_late_transaction_is_rolled_back() {
     let (server, database) = with_table().await;
