@@ -5,36 +5,28 @@
 //! settle what they sent); all within [`DRAIN_LIMIT`]. A second signal ends the process at once. No service writes a
 //! signal handler.
 
-use std::{future::ready, io, net::SocketAddr, time::Duration};
+mod running;
+mod signals;
 
-use axum::Router;
+use std::{io, net::SocketAddr, time::Duration};
+
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::{
-    net::{TcpListener, TcpSocket, lookup_host},
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::{TcpSocket, lookup_host};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     config::prefixed::Endpoint,
-    health::{self, Health},
     heartbeat::{self, Heartbeat},
-    http::{self, server},
     open_files,
     tasks::Failure,
     telemetry::{self, TelemetryError},
 };
 
 pub use crate::tasks::Tasks;
+pub use running::{Bound, Running};
 
 /// How long a stop may take in all; pm2's `kill_timeout` and systemd's `TimeoutStopSec` are above it.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
-
-/// Output has the rest of [`DRAIN_LIMIT`].
-const INTAKE_LIMIT: Duration = Duration::from_secs(7);
-
-/// Connections that the kernel keeps until they are accepted.
-const BACKLOG: u32 = 1_024;
 
 /// Histograms are folded into their buckets this often, so that they do not grow between two requests for them.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -94,7 +86,7 @@ impl Runtime {
         open_files::raise_limit();
         let mut runtime = Self::embedded()?;
         runtime.heartbeat = Some(heartbeat::start(&runtime.failure));
-        let signals = watch_signals(runtime.intake.stop.clone()).map_err(RuntimeError::Signals)?;
+        let signals = signals::watch(runtime.intake.stop.clone()).map_err(RuntimeError::Signals)?;
         runtime.signals = Some(AbortOnDropHandle::new(tokio::spawn(signals)));
         Ok(runtime)
     }
@@ -156,149 +148,6 @@ async fn bind(host: &str, port: u16) -> io::Result<(SocketAddr, TcpSocket)> {
     Ok((socket.local_addr()?, socket))
 }
 
-/// A process with an address, which does not serve yet.
-pub struct Bound {
-    runtime: Runtime,
-    socket: TcpSocket,
-    address: SocketAddr,
-}
-
-impl Bound {
-    /// The tasks that take work in; they end first.
-    #[must_use]
-    pub fn intake(&self) -> &Tasks {
-        &self.runtime.intake
-    }
-
-    /// The tasks that send work on; they end when no intake is left.
-    #[must_use]
-    pub fn output(&self) -> &Tasks {
-        &self.runtime.output
-    }
-
-    /// Waits for what the service needs before it can serve, unless a signal comes first.
-    ///
-    /// # Errors
-    /// What `work` gives, and [`RuntimeError::Stopped`].
-    pub async fn prepare<T, E: Into<anyhow::Error>>(
-        &self,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> anyhow::Result<T> {
-        match self.runtime.intake.stop.run_until_cancelled(work).await {
-            Some(prepared) => prepared.map_err(Into::into),
-            None => Err(RuntimeError::Stopped.into()),
-        }
-    }
-
-    /// Serves `routes` and the health routes from now on.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Listen`], after what was running already has stopped.
-    pub async fn run(
-        self,
-        routes: Router,
-        health: Health,
-        options: http::Options,
-    ) -> Result<Running, RuntimeError> {
-        let Self {
-            runtime,
-            socket,
-            address,
-        } = self;
-        let running = Running { runtime, address };
-        match socket.listen(BACKLOG) {
-            Ok(listener) => running.serve(listener, routes, health, options),
-            Err(error) => {
-                // Its own failures do not matter any more.
-                let _ = running.stop().await;
-                return Err(RuntimeError::Listen(error));
-            }
-        }
-        Ok(running)
-    }
-}
-
-/// A process that serves.
-pub struct Running {
-    runtime: Runtime,
-    address: SocketAddr,
-}
-
-impl Running {
-    fn serve(
-        &self,
-        listener: TcpListener,
-        routes: Router,
-        health: Health,
-        mut options: http::Options,
-    ) {
-        let Runtime {
-            intake, metrics, ..
-        } = &self.runtime;
-        let accepting = server::Accepting::default();
-        let listener_health = accepting.clone();
-        let health = health.with("listener", move || ready(listener_health.ready()));
-        let health = health::router(health, metrics.clone(), intake.stop.clone());
-        options.limits.connections = open_files::fitting_connections(options.limits.connections);
-        let limits = options.limits;
-        let app = http::app(routes.merge(health), options);
-        let serving = server::serve(listener, app, limits, intake.stop.clone(), accepting);
-        intake.spawn("the HTTP server", serving);
-        tracing::info!(address = %self.address, "listening");
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Serves until a signal, then stops in order.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Failed`] when something that the service lives from has ended; after the stop.
-    pub async fn until_stopped(self) -> Result<(), RuntimeError> {
-        tokio::select! {
-            () = self.runtime.intake.stop.cancelled() => {}
-            () = self.runtime.failure.happened() => {}
-        }
-        self.stop().await
-    }
-
-    /// Stops in order.
-    ///
-    /// # Errors
-    /// As [`Self::until_stopped`].
-    pub async fn stop(self) -> Result<(), RuntimeError> {
-        let Runtime {
-            intake,
-            output,
-            failure,
-            heartbeat,
-            signals,
-            ..
-        } = self.runtime;
-        for (stage, tasks, limit) in [
-            ("intake", intake, INTAKE_LIMIT),
-            ("output", output, DRAIN_LIMIT - INTAKE_LIMIT),
-        ] {
-            tasks.stop.cancel();
-            tasks.tracker.close();
-            let ended = tokio::time::timeout(limit, tasks.tracker.wait()).await;
-            if ended.is_err() {
-                let left = tasks.tracker.len();
-                tracing::warn!(stage, left, "stopped before all was finished");
-            }
-        }
-        tracing::info!("stopped");
-        drop((heartbeat, signals));
-        match failure.reason() {
-            None => Ok(()),
-            Some(reason) => Err(RuntimeError::Failed(reason.to_owned())),
-        }
-    }
-}
-
 /// What a program does after its service could not start, or has stopped: a signal before it was ready is no error.
 ///
 /// # Errors
@@ -309,23 +158,6 @@ pub async fn serve(started: anyhow::Result<Running>) -> anyhow::Result<()> {
         Err(error) if matches!(error.downcast_ref(), Some(RuntimeError::Stopped)) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Listens from now on; the first signal cancels `stop`, the second ends the process.
-fn watch_signals(stop: CancellationToken) -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        for again in [false, true] {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            if again {
-                tracing::warn!("a second signal: ending at once");
-                std::process::exit(130);
-            }
-            tracing::info!("stopping: finishing what is under way");
-            stop.cancel();
-        }
-    })
 }
 
 async fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {
