@@ -4,12 +4,14 @@
 
 STEP_PID='' # of the step that runs; its process group too
 
+log_of() { echo "${STEP_LOGS:-$DATA/log}/step-${1//[!a-zA-Z0-9]/-}.log"; } # LABEL
+
 # step LABEL COMMAND...: STEP_STATUS is the exit status. Call it outside of conditions: there `set -e` would sleep.
 step() {
     local label=$1 start log
     shift
     start=$(now_ms)
-    log=${STEP_LOGS:-$DATA/log}/step-${label//[!a-zA-Z0-9]/-}.log
+    log=$(log_of "$label")
     set -m # a process group of its own: `abort_step` ends it with all its children
     (set -e; "$@") </dev/null >"$log" 2>&1 &
     STEP_PID=$!
@@ -45,6 +47,16 @@ report_step() { # LABEL LOG START
         warn "  $1: FAILED after $(seconds_since "$3") s; the end of $2:"
         tail -n "${STEP_TAIL:-30}" -- "$2" | sed 's/.*\r//; s/^/    /' >&2
     fi
+}
+
+# The tests that cargo's output says have failed, each with the first lines of what it printed. With several test programs
+# they stand far from the end of the output.
+failed_tests() { # LOG
+    awk '
+        /^---- .* ----$/ { left = 12 }
+        /^(test result:|failures:)/ { left = 0 }
+        left > 0 && NF > 0 { print; left-- }
+    ' "$1"
 }
 
 # For a script that is interrupted: nothing of the step goes on behind its back.

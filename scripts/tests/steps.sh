@@ -15,3 +15,25 @@ expect_equal "nothing yet" '' "$(words_of '' || true)"
 breaks() { printf 'one  \rtwo\nerror: three\n' && false; }
 failed() { STEP_LOGS=$SCRATCH step "a step" breaks 2>&1; }
 expect_equal "a failed step shows its lines without the bar" $'    two\n    error: three' "$(failed | tail -n 2)"
+
+cat >"$log" <<'OUTPUT'
+test a::passes ... ok
+test a::breaks ... FAILED
+
+failures:
+
+---- a::breaks stdout ----
+
+thread 'a::breaks' panicked at a.rs:1:2:
+not so
+
+
+failures:
+    a::breaks
+
+test result: FAILED. 1 passed; 1 failed
+     Running tests/b.rs
+test result: ok. 1 passed; 0 failed
+OUTPUT
+expect_equal "the tests that failed, with their words" \
+    "---- a::breaks stdout ----"$'\n'"thread 'a::breaks' panicked at a.rs:1:2:"$'\n'"not so" "$(failed_tests "$log")"

@@ -4,13 +4,13 @@
 //! `scripts/test` starts it. No broker is a failing test. Everything here goes through the management API: it
 //! shares no code with what is tested.
 
-use std::{collections::HashSet, env, sync::Mutex, thread, time::Duration};
+use std::{collections::HashSet, env, sync::Mutex, time::Duration};
 
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::bound::Bound;
+use crate::{bound::Bound, cleanup};
 
 /// A virtual host that nobody else uses.
 #[derive(Debug)]
@@ -269,30 +269,21 @@ fn url(variable: &str) -> Url {
     Url::parse(&value).unwrap_or_else(|error| panic!("{variable} is no URL: {error}"))
 }
 
-/// Dropped from a thread with a runtime of its own: the test's may be gone already.
 impl Drop for TestBroker {
     fn drop(&mut self) {
-        let (api, vhost) = (self.api.clone(), self.vhost.clone());
-        let dropping = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.expect("a runtime").block_on(remove(&api, &vhost));
-        });
-        // What stays behind goes with its broker; a panic here would hide why the test failed.
-        let _ = dropping.join();
+        cleanup::start(remove(self.api.clone(), self.vhost.clone()));
     }
 }
 
-async fn remove(api: &Api, vhost: &str) {
+async fn remove(api: Api, vhost: String) {
     let (_, users) = api.call(Method::GET, &["users"], None).await;
     let names = users
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|user| user["name"].as_str());
-    for name in names.filter(|name| name.starts_with(vhost)) {
+    for name in names.filter(|name| name.starts_with(&vhost)) {
         api.call(Method::DELETE, &["users", name], None).await;
     }
-    api.call(Method::DELETE, &["vhosts", vhost], None).await;
+    api.call(Method::DELETE, &["vhosts", &vhost], None).await;
 }

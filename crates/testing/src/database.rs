@@ -2,12 +2,12 @@
 //!
 //! The server is the one that `TEST_POSTGRES_URL` names; `scripts/test` starts it. No server is a failing test.
 
-use std::{env, thread};
+use std::env;
 
 use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 use uuid::Uuid;
 
-use crate::bound::Bound;
+use crate::{bound::Bound, cleanup};
 
 /// A database that nobody else uses.
 #[derive(Debug)]
@@ -163,25 +163,54 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-/// Dropped from a thread with a runtime of its own: the test's may be gone already.
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        let dropping = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.expect("a runtime").block_on(async {
-                let server = connect(&server).await;
-                // Each is a statement of its own: a database cannot be dropped in a transaction.
-                for what in ["DATABASE IF EXISTS {} WITH (FORCE)", "ROLE IF EXISTS {}"] {
-                    let sql = format!("DROP {}", what.replace("{}", &name));
-                    server.batch_execute(&sql).await?;
-                }
-                Ok::<_, tokio_postgres::Error>(())
-            })
-        });
-        // A database that stays behind goes with its server; a panic here would hide why the test failed.
-        let _ = dropping.join();
+        cleanup::start(remove(self.server.clone(), self.name.clone()));
+    }
+}
+
+async fn remove(server: Config, name: String) {
+    let Ok((client, connection)) = server.connect(NoTls).await else {
+        return;
+    };
+    tokio::spawn(connection);
+    // Each is a statement of its own: a database cannot be dropped in a transaction.
+    for what in ["DATABASE IF EXISTS {} WITH (FORCE)", "ROLE IF EXISTS {}"] {
+        let sql = format!("DROP {}", what.replace("{}", &name));
+        let _ = client.batch_execute(&sql).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    /// The first packet of a login: its length, the protocol 3.0, then names and values.
+    fn startup(user: &str) -> Vec<u8> {
+        let parameters = format!("user\0{user}\0database\0postgres\0\0");
+        let length = u32::try_from(parameters.len() + 8).expect("a short packet");
+        let head = [length.to_be_bytes(), [0, 3, 0, 0]].concat();
+        [head.as_slice(), parameters.as_bytes()].concat()
+    }
+
+    #[tokio::test]
+    async fn a_login_that_never_ends_holds_up_no_test() {
+        let database = TestDatabase::create().await;
+        let server = (database.host.as_str(), database.port);
+        let mut login = TcpStream::connect(server).await.expect("the server");
+        let packet = startup(&database.user);
+        login.write_all(&packet).await.expect("a login begins");
+        login
+            .read_u8()
+            .await
+            .expect("the server asks for the password");
+        let began = Instant::now();
+        drop(database);
+        assert!(began.elapsed() < Duration::from_secs(1));
     }
 }

@@ -11,6 +11,7 @@
 mod bound;
 pub mod broker;
 mod busy;
+mod cleanup;
 pub mod client;
 pub mod database;
 pub mod relay;

@@ -167,3 +167,29 @@ impl From<QueryRejection> for Problem {
         Self::bad_request(format!("the query is wrong: {}", rejection.body_text()))
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+    use axum::{Router, body::Body, routing::get};
+    use tower::ServiceExt;
+
+    async fn status(uri: &str) -> u16 {
+        let path = get(async |Path(_): Path<String>| ());
+        let query = get(async |Query(_): Query<Vec<(String, String)>>| ());
+        let router = Router::new()
+            .route("/path/{name}", path)
+            .route("/query", query);
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        router.oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_nul_in_path_or_query_is_refused() {
+        assert_eq!(status("/path/a").await, 200);
+        assert_eq!(status("/path/a%00b").await, 400);
+        assert_eq!(status("/query?name=a").await, 200);
+        assert_eq!(status("/query?name=%00").await, 400);
+    }
+}
