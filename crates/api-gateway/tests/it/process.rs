@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::{
     helpers::{NOBODY, TOKEN},
-    stub::Stub,
+    stub::{Behavior, Stub, ok},
 };
 
 fn program(settings: &[(&str, &str)]) -> Command {
@@ -143,7 +143,9 @@ fn it_prints_the_document_that_is_committed() {
 /// 64 client connections are what fits under this limit.
 #[tokio::test]
 async fn a_flood_of_clients_leaves_files_for_the_connections_to_services() {
-    let stub = Stub::json("[]").await;
+    // Late enough that all of them wait at the same time.
+    let late = Behavior::SayLater(Duration::from_secs(1), ok("[]"));
+    let stub = Stub::always(late).await;
     let (port, inventory) = (free_port().to_string(), stub.port.to_string());
     let settings = [
         ("API_GATEWAY_PORT", &*port),
