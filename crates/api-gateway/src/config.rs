@@ -95,5 +95,9 @@ pub enum Command {
     /// Serve HTTP until a signal.
     Serve,
     /// Print the OpenAPI document of what the gateway answers itself.
-    Openapi,
+    Openapi {
+        /// Print the document of all routes instead, as it is served while there is an operator's token.
+        #[arg(long)]
+        merged: bool,
+    },
 }

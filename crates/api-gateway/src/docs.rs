@@ -78,6 +78,15 @@ pub fn own() -> utoipa::openapi::OpenApi {
     platform::openapi::complete(Own::openapi())
 }
 
+/// The document of all routes, as it is committed in `docs/openapi.json`: with the tokens that `OPERATOR_TOKEN` makes
+/// necessary.
+///
+/// # Errors
+/// When what is merged is no OpenAPI document.
+pub fn whole() -> serde_json::Result<utoipa::openapi::OpenApi> {
+    serde_json::from_value(merged(false))
+}
+
 /// The page names its files relative to `/docs/`; here they are found from `/docs` too.
 fn page() -> String {
     let page = utoipa_swagger_ui::serve("index.html", Arc::new(Config::from(DOCUMENT)));

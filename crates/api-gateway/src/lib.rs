@@ -152,7 +152,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             let runtime = Runtime::start(&config.telemetry)?;
             runtime::serve(start(&config, runtime).await).await
         }
-        Command::Openapi => Ok(openapi::print(&docs::own())?),
+        Command::Openapi { merged: false } => Ok(openapi::print(&docs::own())?),
+        Command::Openapi { merged: true } => Ok(openapi::print(&docs::whole()?)?),
     }
 }
 

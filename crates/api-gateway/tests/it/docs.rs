@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use api_gateway::{auth::Access, docs, table::TABLE};
 use serde_json::{Value, json};
+use testing::repository::read;
 
 use crate::helpers::{NOBODY, Setup, TOKEN, before, serve};
 
@@ -14,6 +15,17 @@ fn openapi_json_is_up_to_date() {
         include_str!("../../openapi.json").trim_end(),
         current,
         "refresh it: cargo run -p api-gateway -- openapi > crates/api-gateway/openapi.json"
+    );
+}
+
+/// What is committed is read by people and tools that never ask the gateway.
+#[test]
+fn the_committed_document_of_all_routes_is_up_to_date() {
+    let committed: Value = serde_json::from_str(&read("docs/openapi.json")).unwrap();
+    assert_eq!(
+        committed,
+        docs::merged(false),
+        "refresh it: cargo run -p api-gateway -- openapi --merged > docs/openapi.json"
     );
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use testing::Client;
+use testing::{Client, repository::read};
 use tokio::time::sleep;
 
 use crate::{
@@ -129,15 +129,22 @@ fn a_wrong_setting_is_one_line_that_names_its_variable() {
 }
 
 #[test]
-fn it_prints_the_document_that_is_committed() {
-    let output = program(&[("API_GATEWAY_PORT", "1")])
-        .arg("openapi")
-        .output()
-        .unwrap();
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        include_str!("../../openapi.json")
-    );
+fn it_prints_the_documents_that_are_committed() {
+    for (arguments, committed) in [
+        (&["openapi"][..], "crates/api-gateway/openapi.json"),
+        (&["openapi", "--merged"], "docs/openapi.json"),
+    ] {
+        let output = program(&[("API_GATEWAY_PORT", "1")])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            read(committed),
+            "refresh it: cargo run -p api-gateway -- {} > {committed}",
+            arguments.join(" ")
+        );
+    }
 }
 
 /// 64 client connections are what fits under this limit.
