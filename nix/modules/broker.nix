@@ -1,5 +1,5 @@
 # RabbitMQ as the services want it: the users, permissions and policies of crates/messages/topology.json, with the names and
-# passwords of the environment, by the same script as on a developer's machine; and no guest.
+# passwords of the environment, as the definitions that the node loads at each start. So there is never a `guest`.
 {
   config,
   lib,
@@ -7,11 +7,12 @@
 }:
 let
   scripts = import ./scripts.nix { inherit lib; };
+  hardening = import ./hardening.nix;
   rabbitmq = config.services.rabbitmq;
 in
 {
   # What the service comes after.
-  unit = "crud-master-broker.service";
+  unit = "rabbitmq.service";
 
   portOption = lib.mkOption {
     type = lib.types.port;
@@ -26,37 +27,37 @@ in
         enable = true;
         listenAddress = "0.0.0.0"; # it may start before the address of this machine is there
         port = cfg.amqpPort;
+        configItems.load_definitions = "/run/crud-master-broker/definitions.json";
       };
 
+      # Required by the server: without its definitions the node would start with `guest`.
+      systemd.services.rabbitmq = {
+        requires = [ "crud-master-broker.service" ];
+        after = [ "crud-master-broker.service" ];
+      };
+
+      # It does not stay active, so that each start of the server reads the environment anew.
       systemd.services.crud-master-broker = {
-        description = "crud-master: RabbitMQ's users from ${cfg.environmentFile}, and what they may do";
-        # Also by the server: it may fail at first, and start again by itself.
-        wantedBy = [
-          "multi-user.target"
-          "rabbitmq.service"
-        ];
-        requires = [ "rabbitmq.service" ];
-        after = [ "rabbitmq.service" ];
-        environment.HOME = rabbitmq.dataDir; # the Erlang cookie is there
+        description = "crud-master: RabbitMQ's definitions from ${cfg.environmentFile}";
         unitConfig.AssertPathExists = cfg.environmentFile;
-        serviceConfig = {
+        serviceConfig = hardening // {
           Type = "oneshot";
-          RemainAfterExit = true;
           User = "rabbitmq";
           Group = "rabbitmq";
-          WorkingDirectory = rabbitmq.dataDir;
           EnvironmentFile = cfg.environmentFile;
-          Restart = "on-failure";
-          RestartSec = 5;
+          RuntimeDirectory = "crud-master-broker";
+          RuntimeDirectoryMode = "0700";
+          RuntimeDirectoryPreserve = true;
+          PrivateNetwork = true;
+          RestrictAddressFamilies = "none";
           ExecStart = lib.getExe (
             pkgs.writeShellApplication {
               name = "crud-master-broker";
-              runtimeInputs = [
-                rabbitmq.package
-                pkgs.coreutils
-                pkgs.gnugrep
-              ];
-              runtimeEnv.SCRIPTS = "${scripts}/scripts";
+              runtimeInputs = [ pkgs.coreutils ];
+              runtimeEnv = {
+                ROOT = "${scripts}";
+                RABBITMQ_MAJOR = lib.versions.major rabbitmq.package.version;
+              };
               text = builtins.readFile ./broker.sh;
             }
           );

@@ -1,19 +1,13 @@
 # shellcheck shell=bash
-# Gives RabbitMQ its users, permissions and policies, and takes `guest` away. Runs as rabbitmq after the node has started,
-# with SCRIPTS set by the module; again at every boot, so that a changed password takes effect.
+# Writes the definitions that RabbitMQ loads at its start. Runs as rabbitmq before each start of the node, with ROOT and
+# RABBITMQ_MAJOR set by the module; RUNTIME_DIRECTORY is systemd's.
 
 # shellcheck source=/dev/null
-source "$SCRIPTS/lib/common.sh"
+source "$ROOT/scripts/lib/common.sh"
 # shellcheck source=/dev/null
-source "$SCRIPTS/lib/env.sh"
+source "$ROOT/scripts/lib/env.sh"
 # shellcheck source=/dev/null
-source "$SCRIPTS/lib/definitions.sh"
+source "$ROOT/scripts/lib/definitions.sh"
 
-rabbitmqctl -q await_startup --timeout 120
-version=$(rabbitmqctl -q version)
-export RABBITMQ_MAJOR=${version%%.*}
-definitions=$(rabbitmq_definitions)
-rabbitmqctl -q import_definitions <<<"$definitions"
-if rabbitmqctl -q list_users --no-table-headers | cut -f1 | grep -qx guest; then
-    rabbitmqctl -q delete_user guest
-fi
+rabbitmq_definitions >"$RUNTIME_DIRECTORY/definitions.new"
+mv "$RUNTIME_DIRECTORY/definitions.new" "$RUNTIME_DIRECTORY/definitions.json"

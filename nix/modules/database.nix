@@ -8,6 +8,7 @@
 }:
 let
   scripts = import ./scripts.nix { inherit lib; };
+  hardening = import ./hardening.nix;
 in
 {
   # What the service comes after.
@@ -63,12 +64,13 @@ in
         after = [ "postgresql.target" ];
         environment.PGPORT = toString cfg.databasePort;
         unitConfig.AssertPathExists = cfg.environmentFile;
-        serviceConfig = {
+        serviceConfig = hardening // {
           Type = "oneshot";
           RemainAfterExit = true;
           User = "postgres";
           Group = "postgres";
           EnvironmentFile = cfg.environmentFile;
+          RestrictAddressFamilies = "AF_UNIX"; # the server's socket
           Restart = "on-failure";
           RestartSec = 5;
           ExecStart = lib.getExe (

@@ -11,38 +11,13 @@
 let
   inherit (lib) mkEnableOption mkOption types;
 
-  hardening = {
-    AmbientCapabilities = "";
-    CapabilityBoundingSet = "";
-    LockPersonality = true;
-    NoNewPrivileges = true;
-    PrivateDevices = true;
-    PrivateMounts = true;
-    PrivateTmp = true;
-    ProtectClock = true;
-    ProtectControlGroups = true;
-    ProtectHome = true;
-    ProtectHostname = true;
-    ProtectKernelLogs = true;
-    ProtectKernelModules = true;
-    ProtectKernelTunables = true;
-    ProtectProc = "invisible";
-    ProtectSystem = "strict";
-    RemoveIPC = true;
+  hardening = import ./hardening.nix // {
     RestrictAddressFamilies = [
       "AF_INET"
       "AF_INET6"
       "AF_NETLINK" # Node.js lists the network interfaces
       "AF_UNIX"
     ];
-    RestrictNamespaces = true;
-    RestrictRealtime = true;
-    RestrictSUIDSGID = true;
-    SystemCallArchitectures = "native";
-    SystemCallErrorNumber = "EPERM";
-    SystemCallFilter = [ "@system-service" ];
-    UMask = "0077";
-    # Not MemoryDenyWriteExecute: pm2 is JavaScript, and V8 compiles it as it runs.
   };
 in
 {
@@ -112,16 +87,6 @@ in
       settingsFile = pkgs.writeText "${name}.env" (
         lib.concatLines (lib.mapAttrsToList (variable: value: "${variable}=${toString value}") settings)
       );
-
-      rotation = pkgs.writeText "${name}.logrotate" ''
-        "${home}/pm2/logs/*.log" {
-          size 10M
-          rotate 3
-          copytruncate
-          missingok
-          notifempty
-        }
-      '';
 
       pm2ForRoot = pkgs.writeShellApplication {
         name = "pm2";
@@ -208,17 +173,15 @@ in
       };
 
       # pm2 writes what `pm2 logs` shows to files, and would let them grow for ever.
-      systemd.services."${name}-logs" = {
-        description = "crud-master: rotates what pm2 keeps of the output of ${name}";
-        startAt = "hourly";
-        serviceConfig = hardening // {
-          Type = "oneshot";
-          User = name;
-          Group = name;
-          StateDirectory = name;
-          StateDirectoryMode = "0750";
-          ExecStart = "${lib.getExe pkgs.logrotate} --state ${home}/logrotate.status ${rotation}";
-        };
+      services.logrotate.settings.${name} = {
+        files = "${home}/pm2/logs/*.log";
+        su = "${name} ${name}";
+        frequency = "hourly";
+        size = "10M";
+        rotate = 3;
+        copytruncate = true;
+        missingok = true;
+        notifempty = true;
       };
     };
 }
