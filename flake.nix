@@ -38,6 +38,8 @@
         }
         // {
           inherit (built) default;
+        }
+        // nixpkgs.lib.optionalAttrs pkgs.stdenv.hostPlatform.isx86_64 {
           vagrant-box = import ./nix/vagrant-box.nix { inherit nixpkgs pkgs; };
         }
       );
@@ -48,7 +50,7 @@
             type = "app";
             program = lib.getExe (
               import ./nix/run.nix {
-                inherit pkgs;
+                inherit self pkgs;
                 services = built.default;
               }
             );

@@ -61,15 +61,16 @@ services
     // {
       pnameSuffix = "-tests";
       src = source [
-        ../.env
         ../README.md
         ../crates
+        ../docs
         ../postman
         ../scripts
         ./tests/crates.sh
       ];
       nativeBuildInputs = tools.running;
-      buildPhaseCargoCommand = "CARGO_PROFILE=$CARGO_PROFILE bash nix/tests/crates.sh";
+      # From the flake as it is in the store: no second copy of it.
+      buildPhaseCargoCommand = "cp ${self}/.env .env && CARGO_PROFILE=$CARGO_PROFILE bash nix/tests/crates.sh";
       doInstallCargoArtifacts = false;
     }
   );

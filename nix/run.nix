@@ -1,10 +1,10 @@
 # `nix run`: scripts/up with its programs on PATH and the services of this flake instead of a build by cargo.
 {
+  self,
   pkgs,
   services,
 }:
 let
-  inherit (pkgs) lib;
   tools = import ./tools.nix pkgs;
 in
 pkgs.writeShellApplication {
@@ -12,14 +12,7 @@ pkgs.writeShellApplication {
   runtimeInputs = tools.running;
   runtimeEnv = {
     SERVICES = "${services}/bin";
-    SOURCE = lib.fileset.toSource {
-      root = ../.;
-      fileset = lib.fileset.unions [
-        ../.env
-        ../crates/messages/topology.json
-        ../scripts
-      ];
-    };
+    SOURCE = "${self}"; # the flake as it is in the store: no second copy of .env
   };
   text = builtins.readFile ./run.sh;
 }

@@ -1,15 +1,15 @@
-# A NixOS box for Vagrant under libvirt, where there is none to download: an empty machine with the hardware of
-# machines/vagrant.nix. `nix build .#vagrant-box && vagrant box add --name crud-master/nixos result/libvirt.box`.
+# A NixOS box for Vagrant, in the formats of libvirt and VirtualBox: an empty machine with the hardware of machines/vagrant.nix,
+# of the NixOS that the machines will run. `nix build .#vagrant-box`, then
+# `vagrant box add --name crud-master/nixos result/virtualbox.box` (or libvirt.box).
 { nixpkgs, pkgs }:
 let
   inherit (pkgs) lib;
-  inherit (pkgs.stdenv.hostPlatform) system isx86_64;
   gigabytes = 30;
 
   empty = nixpkgs.lib.nixosSystem {
     modules = [
       ./machines/vagrant.nix
-      { nixpkgs.hostPlatform = system; }
+      { nixpkgs.hostPlatform = "x86_64-linux"; }
     ];
   };
 
@@ -17,22 +17,19 @@ let
     inherit lib pkgs;
     inherit (empty) config;
     format = "qcow2-compressed";
-    partitionTableType = if isx86_64 then "legacy" else "efi";
+    partitionTableType = "legacy";
     diskSize = gigabytes * 1024;
     copyChannel = false;
   };
-
-  metadata = pkgs.writeText "metadata.json" (
-    builtins.toJSON {
-      provider = "libvirt";
-      format = "qcow2";
-      virtual_size = gigabytes;
-    }
-  );
 in
-pkgs.runCommand "crud-master-vagrant-box" { } ''
-  mkdir $out
-  install -m 644 ${metadata} metadata.json
-  ln -s ${disk}/nixos.qcow2 box.img
-  tar --create --dereference --gzip --file $out/libvirt.box metadata.json box.img
-''
+pkgs.runCommand "crud-master-vagrant-box"
+  {
+    nativeBuildInputs = [ pkgs.qemu-utils ];
+    DISK = "${disk}/nixos.qcow2";
+    GIGABYTES = gigabytes;
+    OVF = ./machines/box.ovf;
+  }
+  ''
+    mkdir -p $out
+    ${builtins.readFile ./vagrant-box.sh}
+  ''

@@ -1,30 +1,20 @@
-# The three machines as Vagrant runs them: gateway-vm, inventory-vm and billing-vm for x86_64, and the same names with
-# `-aarch64-linux` for ARM hosts under libvirt.
+# The three machines as Vagrant runs them.
 { self, nixpkgs }:
 let
   inherit (nixpkgs) lib;
 
   machine =
-    system: name:
+    name:
     lib.nixosSystem {
       modules = [
         self.nixosModules.default
-        (./. + "/${name}.nix")
+        (import ./machine.nix name)
         ./vagrant.nix
         {
           networking.hostName = name;
-          nixpkgs.hostPlatform = system;
+          nixpkgs.hostPlatform = "x86_64-linux";
         }
       ];
     };
-
-  names = [
-    "gateway-vm"
-    "inventory-vm"
-    "billing-vm"
-  ];
 in
-lib.genAttrs names (machine "x86_64-linux")
-// lib.listToAttrs (
-  map (name: lib.nameValuePair "${name}-aarch64-linux" (machine "aarch64-linux" name)) names
-)
+lib.genAttrs (lib.attrNames (lib.importJSON ../machines.json).machines) machine

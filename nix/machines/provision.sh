@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # provision.sh NAME [builder]: what Vagrant runs as root on a machine, before it restarts it: the settings of .env, then NixOS
 # as the flake describes the machine NAME. Safe to run again (`vagrant provision`). The settings come from the Vagrantfile in
-# ENVIRONMENT (all that the machine needs) and PUBLIC (of all machines, without secrets), in base64, which no shell changes.
+# ENVIRONMENT (all that the machine needs) and PUBLIC (what Nix may know, nix/environment.json), in base64, which no shell changes.
 set -euo pipefail
 
 name=$1 role=${2:-}
@@ -18,12 +18,12 @@ grow_root() {
     resize2fs "$partition"
 }
 
-# The service reads all of it from a file of root's; Nix evaluates with what is not secret, as all it reads lands in the store.
+# The service reads all of it from a file of root's. Nix reads what is not secret: all that it reads lands in the store.
 write_settings() {
     install -d -m 755 /etc/crud-master
     (umask 077 && base64 -d <<<"$ENVIRONMENT" >/etc/crud-master/env.new)
     mv /etc/crud-master/env.new /etc/crud-master/env
-    base64 -d <<<"$PUBLIC" >/vagrant/.env
+    base64 -d <<<"$PUBLIC" >/vagrant/nix/environment.json
 }
 
 # The first machine compiles the services; the others find the result in the folder that the host hands on.
@@ -38,11 +38,15 @@ build_services() {
     fi
 }
 
-configuration=$name
-[[ $(uname -m) == x86_64 ]] || configuration+=-$(uname -m)-linux
+# The new system's own program writes the boot menu: what the box brings may be years older. For the next start: a live switch
+# would replace D-Bus and the network under this very connection.
+install_system() {
+    local system="path:/vagrant#nixosConfigurations.$name.config.system.build.toplevel"
+    "${nix[@]}" build "$system" --print-build-logs --no-link --profile /nix/var/nix/profiles/system
+    /nix/var/nix/profiles/system/bin/switch-to-configuration boot
+}
 
 grow_root
 write_settings
 build_services
-# For the next start: a live switch would replace D-Bus and the network under this very connection.
-nixos-rebuild boot --flake "path:/vagrant#$configuration"
+install_system

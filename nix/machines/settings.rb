@@ -94,8 +94,9 @@ module Settings
     [names.map { |name| line(name) }.join].pack("m0")
   end
 
-  # What Nix may know: of all machines, without secrets.
-  def public_text
-    text_of(MACHINES.values.flat_map { |machine| machine["variables"] + [machine["address"]] }.uniq - TABLE["secrets"])
+  # What Nix may know, as nix/environment.json: the variables of all machines, without secrets.
+  def public_json
+    names = MACHINES.values.flat_map { |machine| machine["variables"] + [machine["address"]] }.uniq - TABLE["secrets"]
+    "#{JSON.pretty_generate(names.sort.to_h { |name| [name, value(name)] })}\n"
   end
 end

@@ -1,10 +1,10 @@
 # The three machines of nix/machines and a client, as the tests run them: `machines NAME` is one test, whose script is
-# system.py and then NAME.py. Addresses and ports are those of .env; the passwords are made up here.
+# system.py and then NAME.py. Addresses and ports are those of nix/environment.json; the passwords are made up here.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
   table = lib.importJSON ../machines.json;
-  public = import ../environment.nix { inherit lib; };
+  public = lib.importJSON ../environment.json;
   secrets = lib.genAttrs table.secrets (name: "made up for ${name}") // {
     OPERATOR_TOKEN = "";
   };
@@ -12,7 +12,7 @@ let
   node = machine: memory: {
     imports = [
       self.nixosModules.default
-      (../machines + "/${machine}.nix")
+      (import ../machines/machine.nix machine)
     ];
     virtualisation.memorySize = memory;
     environment.systemPackages = [ pkgs.netcat ];

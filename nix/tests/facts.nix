@@ -1,5 +1,5 @@
-# What scripts/check-nix asks of Nix: the files of which each service and the checks are built, as paths below the root, and what Nix knows of
-# .env. Evaluated with stand-ins for nixpkgs and crane, so that a machine without a network can answer.
+# What scripts/check-nix asks of Nix: the files of which each service and the checks are built, as paths below the root.
+# Evaluated with stand-ins for nixpkgs and crane, so that a machine without a network can answer.
 #   nix-instantiate --eval --strict --json nix/tests/facts.nix
 let
   lib = import ./lib.nix;
@@ -20,5 +20,4 @@ in
 {
   files = builtins.mapAttrs (_: map relative) packages.services;
   checks = map relative packages.common.src;
-  environment = import ../environment.nix { inherit lib; };
 }

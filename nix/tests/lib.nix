@@ -1,4 +1,4 @@
-# The few functions of nixpkgs' lib that nix/packages.nix and nix/environment.nix use, for a machine that has Nix and no
+# The few functions of nixpkgs' lib that nix/packages.nix uses, for a machine that has Nix and no
 # network: scripts/check-nix evaluates both with them. File sets are lists of files here.
 let
   filesBelow =
@@ -17,17 +17,7 @@ builtins
   filterAttrs =
     predicate: set:
     removeAttrs set (builtins.filter (name: !predicate name set.${name}) (builtins.attrNames set));
-  findFirst =
-    predicate: default: list:
-    let
-      found = builtins.filter predicate list;
-    in
-    if found == [ ] then default else builtins.head found;
-  hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
-  importJSON = path: builtins.fromJSON (builtins.readFile path);
   importTOML = path: fromTOML (builtins.readFile path);
-  optional = condition: value: if condition then [ value ] else [ ];
-  splitString = separator: text: builtins.filter builtins.isString (builtins.split separator text);
 
   licenses.mit = null;
   platforms.linux = null;

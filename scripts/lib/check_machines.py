@@ -1,7 +1,7 @@
 """What the table of machines (nix/machines.json) promises, compared with all who use it.
 
-Usage: check_machines.py ROOT FACTS TEXTS, where FACTS is what Nix says (nix/tests/facts.nix) and TEXTS what the Vagrantfile
-would write: {machine: text} and {"public": text}. Prints each contradiction in a line; exits 1 when there is one.
+Usage: check_machines.py ROOT VALUES, where VALUES is what the Vagrantfile reads: {"file": .env, "public": what Nix gets to know}.
+Prints each contradiction in a line; exits 1 when there is one.
 """
 
 import json
@@ -9,37 +9,16 @@ import re
 import sys
 from pathlib import Path
 
-root, facts_file, texts_file = map(Path, sys.argv[1:])
+root, values_file = map(Path, sys.argv[1:])
 table = json.loads((root / "nix/machines.json").read_text())
 machines = table["machines"]
-facts = json.loads(facts_file.read_text())
-texts = json.loads(texts_file.read_text())
+in_file, public = (json.loads(values_file.read_text())[part] for part in ("file", "public"))
 problems: list[str] = []
 
 
 def expect(condition, text):
     if not condition:
         problems.append(text)
-
-
-def parse(text):
-    """NAME=value lines with or without quotes, as all readers of .env take them; the first of two wins.
-
-    With NAME_FILE=path there is a NAME as well: what that file holds.
-    """
-    values = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"""\s*(?:export\s+)?(\w+)=(?:'([^']*)'|"([^"$\\]*)"|([^\s#'"]*))(?:\s+#.*)?\s*""", line)
-        if match:
-            values.setdefault(match[1], next((part for part in match.groups()[1:] if part is not None), ""))
-    for name in [name for name in values if name.endswith("_FILE")]:
-        values[name.removesuffix("_FILE")] = Path(values[name]).read_text().rstrip("\n")
-    return values
-
-
-def differing(one, other):
-    """The names, as the values may be secret."""
-    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
 def read_by(service):
@@ -50,7 +29,6 @@ def read_by(service):
     return [name for name in in_file if name in fields or (prefixes and name.startswith(prefixes))]
 
 
-in_file = parse((root / ".env").read_text())
 values = in_file | {name: in_file.get(named, named) for name, named in table["environment"].items()}
 secrets = set(table["secrets"])
 
@@ -73,15 +51,9 @@ for name, machine in machines.items():
     for offer in machine["offers"]:
         expect(offer["port"] in machine["variables"], f"{name}: offers {offer['port']}, which it does not know")
         expect(set(offer["to"]) <= {"anyone", *machines}, f"{name}: offers {offer['port']} to nobody known")
-    expected = {variable: values.get(variable) for variable in machine["variables"]}
-    wrong = differing(parse(texts[name]), expected)
-    expect(not wrong, f"{name}: the Vagrantfile writes other values than .env has: {wrong}")
 
-public = {name: value for name, value in values.items() if name not in secrets}
-expect(facts["environment"] == public, f"nix/environment.nix has other values than .env: {differing(facts['environment'], public)}")
-expect(parse(texts["public"]).items() <= public.items(), "the Vagrantfile tells Nix a secret or a wrong value")
 needed = {variable for machine in machines.values() for variable in [machine["address"], *machine["variables"]]} - secrets
-expect(set(parse(texts["public"])) == needed, "the Vagrantfile tells Nix more or less than the machines know")
+expect(public == {name: values.get(name) for name in needed}, "nix/environment.json: more, less or other values than the machines need, or a secret")
 
-print("\n".join(problems) or "the table, .env, pm2, Nix and the Vagrantfile agree")
+print("\n".join(problems) or "the table, .env, pm2 and Nix agree")
 sys.exit(bool(problems))

@@ -30,6 +30,7 @@ has_package() {
         iproute2) have ip ;;
         iptables) have iptables-restore ;;
         procps) have ps ;;
+        qemu-utils) have qemu-img ;;
         python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
         *) have "$1" ;;
     esac

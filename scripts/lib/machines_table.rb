@@ -7,6 +7,7 @@
 #     machines_table.rb facts NAME      what runs on it, as variables MACHINE_...
 #     machines_table.rb firewall NAME   who is let in where, for iptables-restore
 #     machines_table.rb hosts           the lines of /etc/hosts
+#     machines_table.rb public          nix/environment.json: what Nix may know of .env
 #
 # Values, and what is wrong with them, are those of the Vagrantfile: it reads both files by the same module.
 
@@ -74,6 +75,7 @@ puts(
   case question
   when "names" then MACHINES.keys
   when "check", "hosts" then send(question)
+  when "public" then Settings.public_json
   when "address", "env", "facts", "firewall" then send(question, MACHINES.fetch(name))
   end
 )

@@ -28,13 +28,57 @@ vagrant_validate() { # PROVIDER
     vagrant_in "$folder" "$1" status
 }
 
-# An ARM host gets other hardware from the same table.
-vagrant_validate_on_arm() {
+# What the first machine has built is fetched after each command that may have built it, and from no other machine.
+vagrant_hands_on() {
+    local folder command
+    folder=$(vagrant_copy stub)
+    cp "$LIB/vagrant_stub.rb" "$folder/"
+    sed -i '1i require_relative "vagrant_stub"' "$folder/Vagrantfile"
+    for command in up 'reload --provision' provision; do
+        rm -f "$folder/downloads"
+        # shellcheck disable=SC2086 # two words
+        vagrant_in "$folder" stub $command
+        [[ $(<"$folder/downloads") == 'gateway-vm /var/cache/crud-master/out/services.nar services.nar' ]] ||
+            { echo "after $command was downloaded: $(<"$folder/downloads")" && return 1; }
+    done
+}
+
+# rsync with what the Vagrantfile excludes, and Vagrant's own arguments: neither secrets nor what `nix build` has made.
+vagrant_syncs() {
+    local folder excludes
+    folder=$(vagrant_copy sync)
+    mkdir -p "$folder/target" "$folder/docs" "$folder/built"
+    touch "$folder/docs/results.md" "$folder/built/libvirt.box"
+    ln -s built "$folder/result"
+    mapfile -t excludes < <(sed -n 's/.*rsync__exclude: \[\(.*\)\].*/\1/p' Vagrantfile | tr ',' '\n' | sed 's/[" ]//g')
+    rsync --archive --copy-links "${excludes[@]/#/--exclude=}" "$folder/" "$SCRATCH/synced"
+    [[ -e $SCRATCH/synced/docs/results.md && -e $SCRATCH/synced/Vagrantfile ]] || { echo "too little is synced" && return 1; }
+    [[ ! -e $SCRATCH/synced/result && ! -e $SCRATCH/synced/.env && ! -e $SCRATCH/synced/target ]] || { echo "too much is synced" && return 1; }
+}
+
+# The boxes of nix/vagrant-box.nix, of an empty disk: Vagrant takes both, and the Vagrantfile then prefers our own. With our own box
+# there is nothing to download.
+vagrant_box() {
+    local folder=$SCRATCH/box provider
+    mkdir -p "$folder/out" "$folder/build"
+    qemu-img create -q -f qcow2 "$folder/empty.qcow2" 1G
+    (cd "$folder/build" && DISK=$folder/empty.qcow2 GIGABYTES=1 OVF=$ROOT/nix/machines/box.ovf out=$folder/out bash -eu "$ROOT/nix/vagrant-box.sh")
+    tar -xOf "$folder/out/virtualbox.box" ./box.ovf | python3 -c 'import sys, xml.dom.minidom as dom; dom.parse(sys.stdin)'
+    tar -xOf "$folder/out/virtualbox.box" ./box.ovf | grep -q 'ovf:capacity="1073741824"'
+    chosen_box | grep -qx nixbox/nixos || { echo "without our own box the public one is not taken" && return 1; }
+    for provider in libvirt virtualbox; do
+        VAGRANT_HOME=$folder/home vagrant box add --name crud-master/nixos "$folder/out/$provider.box"
+    done
+    VAGRANT_HOME=$folder/home chosen_box | grep -qx crud-master/nixos || { echo "our own box is not taken" && return 1; }
+}
+
+# Prints the box that VirtualBox would start from.
+chosen_box() {
     local folder
-    folder=$(vagrant_copy arm)
-    echo 'require "rbconfig"; RbConfig::CONFIG["host_cpu"] = "aarch64"; File.write("loaded", "")' >"$folder/on_arm.rb"
-    RUBYOPT=-r$folder/on_arm.rb vagrant_in "$folder" libvirt validate
-    [[ -e $folder/loaded ]] || { echo "the Vagrantfile was not tried as on ARM" && return 1; }
+    folder=$(vagrant_copy "box-$RANDOM")
+    cp "$LIB/vagrant_stub.rb" "$folder/"
+    sed -i '1i require_relative "vagrant_stub"' "$folder/Vagrantfile"
+    vagrant_in "$folder" virtualbox box-of-virtualbox
 }
 
 # Each is one line, which names the variable.
@@ -60,10 +104,8 @@ vagrant_refuses() { # TEXT CHANGE_OF_ENV
     grep -qx "Vagrantfile: $1" "$folder/output" || { echo "expected: $1" && cat "$folder/output" && return 1; }
 }
 
-# What the Vagrantfile would write, as JSON: the environment of each machine, and what Nix gets to know.
-vagrant_texts() {
+# What .env says, as the Vagrantfile reads it, in JSON: all of it, and what Nix gets to know.
+vagrant_values() {
     ruby -r./nix/machines/settings -e '
-        texts = Settings::MACHINES.transform_values { |machine| Settings.text_of(machine["variables"]) }
-        texts["public"] = Settings.public_text
-        puts JSON.dump(texts.transform_values { |text| text.unpack1("m0") })'
+        puts JSON.dump("file" => Settings.in_file, "public" => JSON.parse(Settings.public_json))'
 }
