@@ -1,4 +1,5 @@
-# What no unit of ours needs, taken away from all of them (systemd.exec(5)). A unit adds what only it can do without.
+# What no unit of ours needs, taken away from all of them (systemd.exec(5)). A unit adds what only it can do without: not here is
+# RemoveIPC, which would take the shared memory of PostgreSQL from under it when a unit of the same user ends.
 {
   AmbientCapabilities = "";
   CapabilityBoundingSet = "";
@@ -16,7 +17,6 @@
   ProtectKernelTunables = true;
   ProtectProc = "invisible";
   ProtectSystem = "strict";
-  RemoveIPC = true;
   RestrictNamespaces = true;
   RestrictRealtime = true;
   RestrictSUIDSGID = true;

@@ -12,6 +12,7 @@ let
   inherit (lib) mkEnableOption mkOption types;
 
   hardening = import ./hardening.nix // {
+    RemoveIPC = true; # the user is the service's own
     RestrictAddressFamilies = [
       "AF_INET"
       "AF_INET6"
