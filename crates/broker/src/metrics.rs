@@ -41,7 +41,7 @@ pub const OUTBOX_OLDEST_AGE: &str = "broker_outbox_oldest_message_age_seconds";
 /// Messages in the outbox that the broker did not take when they were tried; NaN while it is unknown.
 pub const OUTBOX_FAILED: &str = "broker_outbox_failed";
 
-/// The metrics of this module, `(name, what it counts)`; a test holds the README to it.
+/// The metrics of this module, `(name, what it counts)`; a test holds docs/operations.md to it.
 pub const METRICS: &[(&str, &str)] = &[
     (PUBLISHED, "messages that the broker confirmed, by queue"),
     (

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// The metrics of this module, `(name, what it counts)`; a test holds the README to it.
+/// The metrics of this module, `(name, what it counts)`; a test holds docs/operations.md to it.
 pub const METRICS: &[(&str, &str)] = &[
     (
         "http_requests_total",

@@ -22,14 +22,14 @@ pub fn settings() -> BTreeSet<String> {
         .collect()
 }
 
-/// What stands in backquotes in the first column of the README's table under the column heads `heads`.
+/// What stands in backquotes in the first column of a document's table under the column heads `heads`.
 ///
 /// # Panics
-/// When there is no such table.
+/// When there is no such document or table.
 #[must_use]
-pub fn readme_table(heads: &str) -> BTreeSet<String> {
-    let readme = read("README.md");
-    let (_, table) = readme.split_once(heads).expect("the README has the table");
+pub fn table(document: &str, heads: &str) -> BTreeSet<String> {
+    let text = read(document);
+    let (_, table) = text.split_once(heads).expect("the document has the table");
     let rows = table
         .lines()
         .skip(2)

@@ -4,6 +4,7 @@
 
 mod auth;
 mod docs;
+mod documents;
 mod edge;
 mod exact;
 mod failures;
@@ -11,7 +12,6 @@ mod helpers;
 mod idempotency;
 mod payments;
 mod process;
-mod readme;
 mod routes;
 mod settings;
 mod stub;

@@ -1,4 +1,4 @@
-//! The tables of the README, `.env` and the Postman collection say what the code does.
+//! The tables of README.md and docs/, `.env` and the Postman collection say what the code does.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use api_gateway::table::TABLE;
 use messages::topology::{EXCHANGES, QUEUES, Queue};
 use platform::telemetry;
 use serde_json::Value;
-use testing::repository::{read, readme_table, settings};
+use testing::repository::{read, settings, table};
 
 #[test]
 fn every_route_is_in_the_readme_and_no_other() {
@@ -14,34 +14,34 @@ fn every_route_is_in_the_readme_and_no_other() {
         .iter()
         .map(|operation| format!("{} {}", operation.method, operation.path));
     assert_eq!(
-        readme_table("| route | who | answer |"),
+        table("README.md", "| route | who | answer |"),
         routes.collect::<BTreeSet<_>>()
     );
 }
 
 #[test]
-fn every_metric_is_in_the_readme_and_no_other() {
+fn every_metric_is_documented_and_no_other() {
     let metrics = telemetry::METRICS.iter().chain(broker::metrics::METRICS);
     let names = metrics.map(|(name, _)| (*name).to_owned());
     assert_eq!(
-        readme_table("| metric | counts |"),
+        table("docs/operations.md", "| metric | counts |"),
         names.collect::<BTreeSet<_>>()
     );
 }
 
 #[test]
-fn every_variable_of_dot_env_is_in_the_readme_and_no_other() {
-    let mut table = readme_table("| variable | what it is |");
+fn every_variable_of_dot_env_is_documented_and_no_other() {
+    let mut variables = table("docs/settings.md", "| variable | what it is |");
     // Values of LOG_FORMAT stand in backquotes too.
-    table.retain(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
-    assert_eq!(table, settings());
+    variables.retain(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+    assert_eq!(variables, settings());
 }
 
 #[test]
 fn every_queue_is_in_the_readme_as_the_topology_has_it() {
     let names = QUEUES.iter().map(|queue| queue.name.to_owned());
     assert_eq!(
-        readme_table("| queue | carries | written by | read by |"),
+        table("README.md", "| queue | carries | written by | read by |"),
         names.collect::<BTreeSet<_>>()
     );
     let readme = read("README.md");
