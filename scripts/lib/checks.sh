@@ -13,8 +13,8 @@ check_clippy() { cargo clippy --workspace --all-targets --locked -- -D warnings;
 check_rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked; }
 
 check_shell() {
-    shellcheck -x .ci/run scripts/up scripts/down scripts/service scripts/psql scripts/test scripts/bench scripts/soak scripts/mutants \
-        scripts/machines scripts/check-nix scripts/lib/{apt_install,machine,machine_init,machine_sudo} scripts/lib/*.sh scripts/tests/*.* scripts/tests/machines/*
+    shellcheck -x .ci/run scripts/up scripts/down scripts/service scripts/psql scripts/backup scripts/restore scripts/test scripts/bench scripts/soak scripts/mutants \
+        scripts/machines scripts/check-nix scripts/lib/{apt_install,machine,machine_init,machine_sudo} scripts/lib/*.sh scripts/tests/*.* scripts/tests/machines/* scripts/tests/whole/*
 }
 
 check_dependencies() {
@@ -53,6 +53,8 @@ test_targets() {
 }
 
 check_system() { cargo test --workspace --locked --test system -- --test-threads=1; }
+
+check_backup() { timeout --kill-after=30 300 bash scripts/tests/whole/backup.sh; }
 
 check_postman() {
     "$TOOLS/newman/node_modules/.bin/newman" run postman/crud-master.postman_collection.json \
