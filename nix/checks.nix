@@ -69,7 +69,7 @@ services
         ./tests/crates.sh
       ];
       nativeBuildInputs = tools.running;
-      # From the flake as it is in the store: no second copy of it.
+      # From the flake as it is in the store: no second copy. The price is that every change runs the tests again.
       buildPhaseCargoCommand = "cp ${self}/.env .env && CARGO_PROFILE=$CARGO_PROFILE bash nix/tests/crates.sh";
       doInstallCargoArtifacts = false;
     }

@@ -1,6 +1,6 @@
 # A NixOS box for Vagrant, in the formats of libvirt and VirtualBox: an empty machine with the hardware of machines/vagrant.nix,
 # of the NixOS that the machines will run. `nix build .#vagrant-box`, then
-# `vagrant box add --name crud-master/nixos result/virtualbox.box` (or libvirt.box).
+# `vagrant box add --name crud-master-nixos result/virtualbox.box` (or libvirt.box).
 { nixpkgs, pkgs }:
 let
   inherit (pkgs) lib;

@@ -10,11 +10,11 @@ ln -s "$DISK" libvirt/box.img
 printf '{"provider": "virtualbox"}\n' >virtualbox/metadata.json
 sed "s/@capacity@/$((GIGABYTES * 1024 * 1024 * 1024))/" "$OVF" >virtualbox/box.ovf
 qemu-img convert -O vmdk -o subformat=streamOptimized "$DISK" virtualbox/disk.vmdk
-# Vagrant wants to know the address of the first network card; Linux keeps the clock in UTC.
+# Vagrant wants to know the address of the first network card; Linux keeps the clock in UTC; two processors need an I/O APIC.
 cat >virtualbox/Vagrantfile <<'VAGRANTFILE'
 Vagrant.configure("2") do |config|
   config.vm.base_mac = "0800275F0936"
-  config.vm.provider("virtualbox") { |virtualbox| virtualbox.customize ["modifyvm", :id, "--rtcuseutc", "on"] }
+  config.vm.provider("virtualbox") { |virtualbox| virtualbox.customize ["modifyvm", :id, "--rtcuseutc", "on", "--ioapic", "on"] }
 end
 VAGRANTFILE
 

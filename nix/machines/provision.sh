@@ -29,7 +29,9 @@ write_settings() {
 # The first machine compiles the services; the others find the result in the folder that the host hands on.
 build_services() {
     local paths
-    if [[ -e $shared/in/services.nar ]]; then nix-store --import <"$shared/in/services.nar" >/dev/null; fi
+    if [[ -e $shared/in/services.nar ]]; then
+        nix-store --import <"$shared/in/services.nar" >/dev/null || echo "what the first machine has built cannot be used: compiling"
+    fi
     "${nix[@]}" build path:/vagrant#default --print-build-logs --out-link /var/lib/crud-master-services
     if [[ $role == builder ]]; then
         mkdir -p "$shared/out"

@@ -30,10 +30,11 @@ in
         configItems.load_definitions = "/run/crud-master-broker/definitions.json";
       };
 
-      # Required by the server: without its definitions the node would start with `guest`.
+      # Required by the server, which would not start without the file. A system with other rights restarts it.
       systemd.services.rabbitmq = {
         requires = [ "crud-master-broker.service" ];
         after = [ "crud-master-broker.service" ];
+        restartTriggers = [ scripts ];
       };
 
       # It does not stay active, so that each start of the server reads the environment anew.

@@ -42,7 +42,7 @@ in
         default = "/etc/crud-master/env";
         description = ''
           The variables of `.env` that the service needs, secrets included, as systemd reads them; mode 0600. For each
-          NAME in it there may be a NAME_FILE instead. Addresses and ports in it yield to the options here.
+          NAME in it there may be a NAME_FILE instead, outside of /home, /root and /tmp. Addresses and ports in it yield to the options here.
         '';
       };
 

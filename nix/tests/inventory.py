@@ -29,6 +29,12 @@ with subtest("pm2 answers as soon as its unit is active, and belongs to the unit
     for verb in ("kill", "update"):
         inventory.fail(f"sudo pm2 {verb}")
 
+with subtest("what pm2 keeps of the output is rotated"):
+    log = "/var/lib/inventory-app/pm2/logs/inventory-app-out.log"
+    inventory.succeed(f"sudo -u inventory-app sh -c 'head -c 11M /dev/zero >>{log}'")
+    inventory.succeed("systemctl start logrotate.service")
+    inventory.succeed(f"test -s {log}.1 && test $(stat -c %s {log}) -lt 1000000")
+
 with subtest("a machine offers what the table says, and only to whom it says"):
     for offer in (INVENTORY, BILLING, AMQP):
         gateway.succeed(f"nc -z -w 3 {offer}")

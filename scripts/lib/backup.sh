@@ -6,8 +6,8 @@ pg_as() {
     local program=$1 user=${2}_USER database=$3 password
     password=$(secret "${2}_PASSWORD")
     shift 3
-    env -u PGHOSTADDR -u PGSERVICE -u PGOPTIONS -u PGSSLMODE -u PGREQUIREAUTH -u PGCHANNELBINDING PGCONNECT_TIMEOUT=10 \
-        PGPASSWORD="$password" "$BIN/$program" -h 127.0.0.1 -p "$MOVIES_DB_PORT" -U "${!user}" -d "$database" "$@"
+    PGCONNECT_TIMEOUT=10 PGPASSWORD=$password env -u PGHOSTADDR -u PGSERVICE -u PGOPTIONS -u PGSSLMODE -u PGREQUIREAUTH \
+        -u PGCHANNELBINDING "$BIN/$program" -h 127.0.0.1 -p "$MOVIES_DB_PORT" -U "${!user}" -d "$database" "$@"
 }
 
 # Named after what they hold, and not after the database, whose name may have changed when they are restored.

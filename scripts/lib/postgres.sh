@@ -105,6 +105,6 @@ postgres_ready() { "$(postgres_bindir)/pg_isready" -q -t 2 -U postgres -d postgr
 psql_as() {
     local user=$1 database=$2 password=$3
     shift 3
-    env -u PGHOSTADDR -u PGSERVICE -u PGOPTIONS -u PGSSLMODE -u PGREQUIREAUTH -u PGCHANNELBINDING PGCONNECT_TIMEOUT=10 \
-        PGPASSWORD="$password" "$BIN/psql" -h 127.0.0.1 -p "$MOVIES_DB_PORT" -U "$user" -d "$database" "$@"
+    PGCONNECT_TIMEOUT=10 PGPASSWORD=$password env -u PGHOSTADDR -u PGSERVICE -u PGOPTIONS -u PGSSLMODE -u PGREQUIREAUTH \
+        -u PGCHANNELBINDING "$BIN/psql" -h 127.0.0.1 -p "$MOVIES_DB_PORT" -U "$user" -d "$database" "$@"
 }

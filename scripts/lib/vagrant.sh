@@ -32,13 +32,14 @@ vagrant_validate() { # PROVIDER
 vagrant_hands_on() {
     local folder command
     folder=$(vagrant_copy stub)
+    mkdir -p "$folder/.vagrant/services" # which Vagrant makes before it syncs it
     cp "$LIB/vagrant_stub.rb" "$folder/"
     sed -i '1i require_relative "vagrant_stub"' "$folder/Vagrantfile"
     for command in up 'reload --provision' provision; do
         rm -f "$folder/downloads"
         # shellcheck disable=SC2086 # two words
         vagrant_in "$folder" stub $command
-        [[ $(<"$folder/downloads") == 'gateway-vm /var/cache/crud-master/out/services.nar services.nar' ]] ||
+        [[ $(<"$folder/downloads") == 'gateway-vm /var/cache/crud-master/out/services.nar services.nar.new' && -e $folder/.vagrant/services/services.nar ]] ||
             { echo "after $command was downloaded: $(<"$folder/downloads")" && return 1; }
     done
 }
@@ -67,9 +68,9 @@ vagrant_box() {
     tar -xOf "$folder/out/virtualbox.box" ./box.ovf | grep -q 'ovf:capacity="1073741824"'
     chosen_box | grep -qx nixbox/nixos || { echo "without our own box the public one is not taken" && return 1; }
     for provider in libvirt virtualbox; do
-        VAGRANT_HOME=$folder/home vagrant box add --name crud-master/nixos "$folder/out/$provider.box"
+        VAGRANT_HOME=$folder/home vagrant box add --name crud-master-nixos "$folder/out/$provider.box"
     done
-    VAGRANT_HOME=$folder/home chosen_box | grep -qx crud-master/nixos || { echo "our own box is not taken" && return 1; }
+    VAGRANT_HOME=$folder/home chosen_box | grep -qx crud-master-nixos || { echo "our own box is not taken" && return 1; }
 }
 
 # Prints the box that VirtualBox would start from.

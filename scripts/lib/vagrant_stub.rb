@@ -18,7 +18,11 @@ module Stub
     def initialize(machine) = @name = machine.name
     def self.match?(_machine) = true
     def ready? = true
-    def download(from, to) = File.write("downloads", "#{@name} #{from} #{File.basename(to)}\n", mode: "a")
+
+    def download(from, to)
+      File.write("downloads", "#{@name} #{from} #{File.basename(to)}\n", mode: "a")
+      File.write(to, "")
+    end
   end
 
   class BoxOfVirtualbox < Vagrant.plugin("2", :command)

@@ -51,6 +51,7 @@ documented backup
 expect_equal "only its owner may read a backup" 700 "$(stat -c %a -- "$BACKUP")"
 expect_equal "no password is in the definitions" '' \
     "$(grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$BILLING_AMQP_PASSWORD" -e "$(own_secret rabbitmq)" "$BACKUP/definitions.json")"
+expect_failure "a backup is not in the checkout" "is in the checkout" "$ROOT/scripts/backup" "$ROOT/backup"
 expect_failure "a backup is not overwritten" "is there already" "$ROOT/scripts/backup" "$BACKUP"
 
 pay later
@@ -71,7 +72,7 @@ documented restore
 expect_equal "the movie is back" "\"title\":\"$RUN\"" "$(movies)"
 expect_equal "the payment is back" 1 "$(rows kept)"
 expect_equal "the policy is back" 204 "$(policy DELETE)"
-expect_equal "no database is left over" '' "$(inventory "SELECT datname FROM pg_database WHERE datname ~ '_(loaded|replaced)$'")"
+expect_equal "no database is left over" '' "$(inventory "SELECT datname FROM pg_database WHERE datname ~ '^(loaded|replaced)_'")"
 
 pay kept # its client tries again
 service start billing-app
