@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod config;
+pub mod customers;
 pub mod payments;
 mod schema;
 pub mod timer;
@@ -29,6 +30,9 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// How long a start waits for a database that is still starting.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
+/// A batch may take longer than a reader would wait: only the queue waits.
+const BATCH_LIMIT: Duration = Duration::from_secs(4);
+
 /// What the handlers and the consumers share.
 #[derive(Clone)]
 pub struct App {
@@ -47,7 +51,10 @@ pub struct Limits {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
-    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
+    tags(
+        (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "customers", description = "Customers: who gets an order"),
+    )
 )]
 struct Api;
 
@@ -55,18 +62,25 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
+        .merge(customers::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
 
 /// Every consumer of the billing.
-fn consumers(app: &App) -> Consumers {
-    let database = app.database.clone();
-    Consumers::default().on(payments::Record { database })
+fn consumers(app: &App, _: &Limits) -> Consumers {
+    let database = || app.database.clone();
+    Consumers::default()
+        .on(payments::Record {
+            database: database(),
+        })
+        .on(customers::Answer {
+            database: database(),
+        })
 }
 
 /// Every timer of the billing.
-fn timers(_app: &App, _limits: &Limits) -> Timers {
+fn timers(_: &App, _: &Limits) -> Timers {
     Timers::default()
 }
 
@@ -113,7 +127,7 @@ pub async fn start_within(
     let app = App {
         database: Database::new(&config.database),
     };
-    let (consumers, timers) = (consumers(&app), timers(&app, limits));
+    let (consumers, timers) = (consumers(&app, limits), timers(&app, limits));
     let names = consumers.names().chain([outbox::NAME]);
     parts.check(names.chain(timers.names()))?;
     let bound = runtime.bind(&config.listen).await?;
@@ -163,7 +177,7 @@ mod tests {
         let app = App {
             database: Database::new(&settings),
         };
-        let consumers = consumers(&app);
+        let consumers = consumers(&app, &Limits::default());
         let read = Service::Billing.reads().map(|queue| queue.name);
         assert_eq!(
             consumers.queues().collect::<BTreeSet<_>>(),

@@ -21,3 +21,14 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(orders, rejections,);
+
+pub(crate) mod customers {
+    diesel::table! {
+        customers.customers (id) {
+            id -> Uuid,
+            email -> Text,
+            address -> Text,
+            created_at -> Timestamptz,
+        }
+    }
+}
