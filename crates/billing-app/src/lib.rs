@@ -4,6 +4,7 @@ pub mod config;
 pub mod customers;
 pub mod payments;
 mod schema;
+pub mod shippings;
 pub mod timer;
 
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct App {
 pub struct Limits {
     /// How often the timers look.
     pub timers: timer::Limits,
+    /// How long a shipping waits for its customer.
+    pub shippings: shippings::Limits,
 }
 
 #[derive(OpenApi)]
@@ -54,6 +57,7 @@ pub struct Limits {
     tags(
         (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
         (name = "customers", description = "Customers: who gets an order"),
+        (name = "shippings", description = "Shippings: what becomes of an order that was checked out"),
     )
 )]
 struct Api;
@@ -63,12 +67,13 @@ pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
         .merge(customers::router())
+        .merge(shippings::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
 
 /// Every consumer of the billing.
-fn consumers(app: &App, _: &Limits) -> Consumers {
+fn consumers(app: &App, limits: &Limits) -> Consumers {
     let database = || app.database.clone();
     Consumers::default()
         .on(payments::Record {
@@ -77,11 +82,21 @@ fn consumers(app: &App, _: &Limits) -> Consumers {
         .on(customers::Answer {
             database: database(),
         })
+        .on(shippings::Open {
+            database: database(),
+            limits: limits.shippings,
+        })
+        .on(shippings::Conclude {
+            database: database(),
+        })
 }
 
 /// Every timer of the billing.
-fn timers(_: &App, _: &Limits) -> Timers {
-    Timers::default()
+fn timers(app: &App, limits: &Limits) -> Timers {
+    Timers::default().on(shippings::AskAgain {
+        database: app.database.clone(),
+        limits: limits.shippings,
+    })
 }
 
 /// Does what the command line says.

@@ -32,3 +32,20 @@ pub(crate) mod customers {
         }
     }
 }
+
+pub(crate) mod shippings {
+    diesel::table! {
+        shippings.shippings (id) {
+            id -> Uuid,
+            order_id -> Uuid,
+            customer_id -> Uuid,
+            status -> Text,
+            beers -> Jsonb,
+            email -> Nullable<Text>,
+            address -> Nullable<Text>,
+            asks -> Int4,
+            ask_again_at -> Nullable<Timestamptz>,
+            created_at -> Timestamptz,
+        }
+    }
+}
