@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod customers;
+pub mod dead_letters;
 pub mod payments;
 mod schema;
 pub mod shippings;
@@ -115,9 +116,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
-        Command::DeadLetters(command) => {
-            payments::dead_letters::run(command, config.broker.clone()).await
-        }
+        Command::DeadLetters(command) => dead_letters::run(command, config.broker.clone()).await,
     }
 }
 
