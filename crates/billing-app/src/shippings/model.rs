@@ -102,14 +102,14 @@ impl Step {
 }
 
 /// Makes the shippings of orders that have none, `PROCESSING` with one question asked, and those of cancelled orders `FAIL`;
-/// a cancelled order fails the shipping that it has. `orders` has each order once. Returns what was made.
+/// a cancelled order fails the shipping that it has. `orders` has each order once. Returns what was made, and what has failed.
 pub(super) async fn open(
     connection: &mut Connection,
     orders: &[&OrderCreate],
     limits: &Limits,
 ) -> Result<Vec<Step>, DatabaseError> {
     let column = |value: fn(&OrderCreate) -> Uuid| orders.iter().map(move |order| value(order));
-    let ids: Vec<Uuid> = orders.iter().map(|_| Uuid::now_v7()).collect();
+    let ids = orders.iter().map(|_| Uuid::now_v7());
     let beers = orders.iter().map(|order| json!(order.beers));
     let cancelled = orders.iter().map(|order| order.cancelled);
     let query = sql_query(
@@ -123,16 +123,13 @@ pub(super) async fn open(
          WHERE excluded.status = 'FAIL' AND known.status <> 'FAIL' \
          RETURNING id, order_id, customer_id, status, asks",
     )
-    .bind::<Array<SqlUuid>, _>(ids.clone())
+    .bind::<Array<SqlUuid>, _>(ids.collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(column(|order| order.order_id).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(column(|order| order.customer_id).collect::<Vec<_>>())
     .bind::<Array<Jsonb>, _>(beers.collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(cancelled.collect::<Vec<_>>())
     .bind::<Double, _>(limits.answer.as_secs_f64());
-    let mut steps: Vec<Step> = connection.load(query).await?;
-    // The others were there, and have failed now.
-    steps.retain(|step| ids.contains(&step.id));
-    Ok(steps)
+    connection.load(query).await
 }
 
 /// The shippings of these orders that have ended.
