@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod config;
+pub mod customers;
+pub mod dead_letters;
 pub mod payments;
 mod schema;
+pub mod shippings;
+pub mod timer;
 
 use std::time::Duration;
 
@@ -20,12 +24,16 @@ use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
 use config::{Command, Config};
+use timer::Timers;
 
 /// The history of the schema.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
 /// How long a start waits for a database that is still starting.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);
+
+/// A batch may take longer than a reader would wait: only the queue waits.
+const BATCH_LIMIT: Duration = Duration::from_secs(4);
 
 /// What the handlers and the consumers share.
 #[derive(Clone)]
@@ -34,10 +42,24 @@ pub struct App {
     pub database: Database,
 }
 
+/// How long the billing waits, and how often it tries, where that is not a matter of one request. These are constants of
+/// the program; tests shorten them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// How often the timers look.
+    pub timers: timer::Limits,
+    /// How long a shipping waits for its customer.
+    pub shippings: shippings::Limits,
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
-    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
+    tags(
+        (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "customers", description = "Customers: who gets an order"),
+        (name = "shippings", description = "Shippings: what becomes of an order that was checked out"),
+    )
 )]
 struct Api;
 
@@ -45,14 +67,37 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
+        .merge(customers::router())
+        .merge(shippings::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
 
 /// Every consumer of the billing.
-fn consumers(app: &App) -> Consumers {
-    let database = app.database.clone();
-    Consumers::default().on(payments::Record { database })
+fn consumers(app: &App, limits: &Limits) -> Consumers {
+    let database = || app.database.clone();
+    Consumers::default()
+        .on(payments::Record {
+            database: database(),
+        })
+        .on(customers::Answer {
+            database: database(),
+        })
+        .on(shippings::Open {
+            database: database(),
+            limits: limits.shippings,
+        })
+        .on(shippings::Conclude {
+            database: database(),
+        })
+}
+
+/// Every timer of the billing.
+fn timers(app: &App, limits: &Limits) -> Timers {
+    Timers::default().on(shippings::AskAgain {
+        database: app.database.clone(),
+        limits: limits.shippings,
+    })
 }
 
 /// Does what the command line says.
@@ -71,9 +116,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
-        Command::DeadLetters(command) => {
-            payments::dead_letters::run(command, config.broker.clone()).await
-        }
+        Command::DeadLetters(command) => dead_letters::run(command, config.broker.clone()).await,
     }
 }
 
@@ -82,11 +125,25 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the database or the address cannot be had, or a part is unknown; the text names what.
 pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::Result<Running> {
+    start_within(config, parts, &Limits::default(), runtime).await
+}
+
+/// [`start`] with other limits than those of the program.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    config: &Config,
+    parts: &Parts,
+    limits: &Limits,
+    runtime: Runtime,
+) -> anyhow::Result<Running> {
     let app = App {
         database: Database::new(&config.database),
     };
-    let consumers = consumers(&app);
-    parts.check(consumers.names().chain([outbox::NAME]))?;
+    let (consumers, timers) = (consumers(&app, limits), timers(&app, limits));
+    let names = consumers.names().chain([outbox::NAME]);
+    parts.check(names.chain(timers.names()))?;
     let bound = runtime.bind(&config.listen).await?;
     let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
     bound.prepare(migrating).await?;
@@ -95,9 +152,14 @@ pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::
         Service::Billing.declarations(),
         bound.output(),
     );
-    let consuming = consumers.start(|name| parts.has(name), &broker, bound.intake());
+    let has = |name: &str| parts.has(name);
+    let consuming = consumers.start(has, &broker, bound.intake());
+    let sender = broker.clone();
+    let usable = move || sender.ready().is_ok();
+    let timing = timers.start(has, limits.timers, usable, bound.intake());
     let health = Health::default().with("database", app.database.checker());
     let health = broker::health(health, &broker, &consuming);
+    let health = timer::health(health, &timing);
     let health = if parts.has(outbox::NAME) {
         let limits = outbox::Limits::default();
         outbox::start(&app.database, broker.publisher(), limits, bound.intake()).health(health)
@@ -129,7 +191,7 @@ mod tests {
         let app = App {
             database: Database::new(&settings),
         };
-        let consumers = consumers(&app);
+        let consumers = consumers(&app, &Limits::default());
         let read = Service::Billing.reads().map(|queue| queue.name);
         assert_eq!(
             consumers.queues().collect::<BTreeSet<_>>(),

@@ -5,7 +5,6 @@
 //! go on. An acknowledgement is given after the commit and never before.
 
 mod consumer;
-pub mod dead_letters;
 mod http;
 mod model;
 

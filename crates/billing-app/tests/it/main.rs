@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod conversation;
+mod conversation_faults;
+mod conversation_helpers;
 mod crash;
+mod customers;
 mod dead_letters;
 mod helpers;
 mod identities;
@@ -14,4 +18,5 @@ mod reads;
 mod recording;
 mod refusals;
 mod settings;
+mod shippings;
 mod start;
