@@ -9,12 +9,22 @@
 //!
 //! - [`topology`]: every queue and exchange, who writes, who reads.
 //! - [`payments`]: what a payment says.
+//! - [`orders`], [`customers`], [`shippings`]: the conversation of an order with its shipping; [`refunds`]: its end without one.
+//! - `json`, `money`: how these are read and written; `ids`: what a message is called that is sent again.
 
+pub mod customers;
+mod ids;
+mod json;
+mod money;
+pub mod orders;
 pub mod payments;
+pub mod refunds;
+pub mod shippings;
 pub mod topology;
 
 use std::fmt;
 
+pub use json::Rejection;
 pub use topology::Route;
 
 /// A message: where it goes, and its words.

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 use super::{AMOUNT_DIGITS_MAX, Payment, PostedPayment, USER_ID_MAX};
+use crate::money::{self, is_whole};
 
 /// Why a body is no payment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,23 +136,5 @@ fn number_of_items(value: Scalar) -> Result<i32, &'static str> {
 fn total_amount(value: Scalar) -> Result<Decimal, &'static str> {
     const RULE: &str = "must be a decimal number that is not negative, with at most 2 decimals and 12 digits before them";
     let (Scalar::Text(text) | Scalar::Number(text)) = value;
-    let (whole, decimals) = match text.split_once('.') {
-        None => (text.as_str(), None),
-        Some((whole, decimals)) => (whole, Some(decimals)),
-    };
-    let decimals_fit =
-        decimals.is_none_or(|digits| matches!(digits.len(), 1 | 2) && is_digits(digits));
-    if !is_whole(whole) || whole.len() > AMOUNT_DIGITS_MAX || !decimals_fit {
-        return Err(RULE);
-    }
-    Decimal::from_str_exact(&text).map_err(|_| RULE)
-}
-
-/// Digits as JSON writes a whole number: no sign, no leading zero.
-fn is_whole(text: &str) -> bool {
-    is_digits(text) && (text == "0" || !text.starts_with('0'))
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    money::parse(&text, AMOUNT_DIGITS_MAX).ok_or(RULE)
 }

@@ -8,19 +8,56 @@ mod definitions;
 
 use std::collections::BTreeSet;
 
-use crate::payments;
+use crate::{customers, orders, payments, refunds, shippings};
 
 use Service::{Billing, Gateway};
 pub use definitions::definitions;
 
 /// Every queue. A queue is durable and of the type `quorum`; what its reader refuses waits in `<name>.dead`.
-pub static QUEUES: &[Queue] = &[Queue {
-    name: payments::QUEUE,
-    carries: "payments::Payment",
-    fed_by: None,
-    writers: &[Gateway],
-    reader: Billing,
-}];
+pub static QUEUES: &[Queue] = &[
+    Queue {
+        name: payments::QUEUE,
+        carries: "payments::Payment",
+        fed_by: None,
+        writers: &[Gateway, Billing],
+        reader: Billing,
+    },
+    Queue {
+        name: orders::QUEUE,
+        carries: "orders::OrderCreate",
+        fed_by: None,
+        writers: &[Billing],
+        reader: Billing,
+    },
+    Queue {
+        name: customers::REQUEST_QUEUE,
+        carries: "customers::CustomerRequest",
+        fed_by: None,
+        writers: &[Billing],
+        reader: Billing,
+    },
+    Queue {
+        name: customers::DETAIL_QUEUE,
+        carries: "customers::CustomerDetail",
+        fed_by: None,
+        writers: &[Billing],
+        reader: Billing,
+    },
+    Queue {
+        name: shippings::QUEUE,
+        carries: "shippings::ShippingUpdate",
+        fed_by: None,
+        writers: &[Billing],
+        reader: Billing,
+    },
+    Queue {
+        name: refunds::QUEUE,
+        carries: "refunds::Refund",
+        fed_by: None,
+        writers: &[Billing],
+        reader: Billing,
+    },
+];
 
 /// Every exchange beside the default one; each hands a copy to all queues that it feeds.
 pub static EXCHANGES: &[Exchange] = &[];
