@@ -3,6 +3,7 @@
 pub mod config;
 pub mod payments;
 mod schema;
+pub mod timer;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
 use config::{Command, Config};
+use timer::Timers;
 
 /// The history of the schema.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -32,6 +34,14 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 pub struct App {
     /// The payments' database.
     pub database: Database,
+}
+
+/// How long the billing waits, and how often it tries, where that is not a matter of one request. These are constants of
+/// the program; tests shorten them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// How often the timers look.
+    pub timers: timer::Limits,
 }
 
 #[derive(OpenApi)]
@@ -53,6 +63,11 @@ pub fn routes() -> (axum::Router<App>, Document) {
 fn consumers(app: &App) -> Consumers {
     let database = app.database.clone();
     Consumers::default().on(payments::Record { database })
+}
+
+/// Every timer of the billing.
+fn timers(_app: &App, _limits: &Limits) -> Timers {
+    Timers::default()
 }
 
 /// Does what the command line says.
@@ -82,11 +97,25 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the database or the address cannot be had, or a part is unknown; the text names what.
 pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::Result<Running> {
+    start_within(config, parts, &Limits::default(), runtime).await
+}
+
+/// [`start`] with other limits than those of the program.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    config: &Config,
+    parts: &Parts,
+    limits: &Limits,
+    runtime: Runtime,
+) -> anyhow::Result<Running> {
     let app = App {
         database: Database::new(&config.database),
     };
-    let consumers = consumers(&app);
-    parts.check(consumers.names().chain([outbox::NAME]))?;
+    let (consumers, timers) = (consumers(&app), timers(&app, limits));
+    let names = consumers.names().chain([outbox::NAME]);
+    parts.check(names.chain(timers.names()))?;
     let bound = runtime.bind(&config.listen).await?;
     let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
     bound.prepare(migrating).await?;
@@ -95,9 +124,14 @@ pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::
         Service::Billing.declarations(),
         bound.output(),
     );
-    let consuming = consumers.start(|name| parts.has(name), &broker, bound.intake());
+    let has = |name: &str| parts.has(name);
+    let consuming = consumers.start(has, &broker, bound.intake());
+    let sender = broker.clone();
+    let usable = move || sender.ready().is_ok();
+    let timing = timers.start(has, limits.timers, usable, bound.intake());
     let health = Health::default().with("database", app.database.checker());
     let health = broker::health(health, &broker, &consuming);
+    let health = timer::health(health, &timing);
     let health = if parts.has(outbox::NAME) {
         let limits = outbox::Limits::default();
         outbox::start(&app.database, broker.publisher(), limits, bound.intake()).health(health)

@@ -14,7 +14,7 @@ use lapin::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use messages::Route;
+use messages::{Message, Route};
 use platform::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
 
 /// The longest header value that is sent, in bytes; the rest is cut off.
@@ -76,6 +76,11 @@ impl Outgoing {
         Self::with_raw_id(destination.into(), Some(&id.to_string()), body.into())
     }
 
+    /// `message` under this id, where its kind is sent.
+    pub fn of<M: Message>(message: &M, id: Uuid) -> Self {
+        Self::new(M::ROUTE, id, message.encode())
+    }
+
     /// Passes on an id as it came, which may be none or anything up to 255 bytes.
     pub(super) fn with_raw_id(
         destination: Destination,
@@ -104,8 +109,9 @@ impl Outgoing {
             .insert(name, AMQPValue::LongString(value.into()));
     }
 
-    /// Adds the headers that tell where `message` came from.
-    pub(super) fn with_origin_of(self, message: &Incoming) -> Self {
+    /// Adds the headers that tell where `message` came from: what a consumer sends because of it belongs to the same trace.
+    #[must_use]
+    pub fn with_origin_of(self, message: &Incoming) -> Self {
         let origin = message.origin();
         origin.fold(self, |outgoing, (name, value)| {
             outgoing.with_header(name, value)

@@ -11,7 +11,7 @@
 //!
 //! # Layout
 //!
-//! - [`add`], [`start`]: for services; [`TABLE`]: what their migrations create.
+//! - [`add`], [`add_all`], [`start`]: for services; [`TABLE`]: what their migrations create.
 //! - `row`: the table's rows and queries.
 //! - `relay`: batch after batch; `listener`: what wakes it.
 //! - `gauge`: depth and age, for metrics and health.
@@ -75,7 +75,21 @@ impl Default for Limits {
 /// # Errors
 /// [`DatabaseError`], also for a body above 256 KiB.
 pub async fn add(connection: &mut Connection, message: &Outgoing) -> Result<(), DatabaseError> {
-    row::insert(connection, message).await
+    row::insert(connection, std::slice::from_ref(message)).await
+}
+
+/// [`add`] for many messages in one statement; none of them is no statement.
+///
+/// # Errors
+/// As [`add`].
+pub async fn add_all(
+    connection: &mut Connection,
+    messages: &[Outgoing],
+) -> Result<(), DatabaseError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    row::insert(connection, messages).await
 }
 
 /// A handle to a relay that runs; for health.

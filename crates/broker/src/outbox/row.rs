@@ -48,21 +48,32 @@ struct Measured {
     age: f64,
 }
 
-/// Writes a message, and wakes the relays when the transaction is committed. PostgreSQL sends the notifications of one
-/// transaction as one.
+/// Writes messages in their order, and wakes the relays when the transaction is committed. The arrays have one bind each,
+/// whatever their length.
 pub(super) async fn insert(
     connection: &mut Connection,
-    message: &Outgoing,
+    messages: &[Outgoing],
 ) -> Result<(), DatabaseError> {
-    let query = sql_query(
-        "WITH added AS (INSERT INTO outbox (id, route, body, headers) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (id) DO NOTHING RETURNING id) SELECT pg_notify($5, '') FROM added",
-    )
     // A message that was made for the outbox always has an id.
-    .bind::<diesel::sql_types::Uuid, _>(message.id().unwrap_or_else(Uuid::now_v7))
-    .bind::<Text, _>(route(&message.destination))
-    .bind::<Binary, _>(message.body.to_vec())
-    .bind::<Jsonb, _>(Value::from_iter(message.headers()))
+    let ids = messages
+        .iter()
+        .map(|message| message.id().unwrap_or_else(Uuid::now_v7));
+    let routes = messages.iter().map(|message| route(&message.destination));
+    let bodies = messages.iter().map(|message| message.body.to_vec());
+    let headers = messages
+        .iter()
+        .map(|message| Value::from_iter(message.headers()));
+    let query = sql_query(
+        "WITH added AS (INSERT INTO outbox (id, route, body, headers) \
+         SELECT id, route, body, headers FROM unnest($1, $2, $3, $4) \
+         WITH ORDINALITY AS message (id, route, body, headers, place) ORDER BY place \
+         ON CONFLICT (id) DO NOTHING RETURNING id) \
+         SELECT pg_notify($5, '') WHERE EXISTS (SELECT FROM added)",
+    )
+    .bind::<Array<diesel::sql_types::Uuid>, _>(ids.collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(routes.collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(bodies.collect::<Vec<_>>())
+    .bind::<Array<Jsonb>, _>(headers.collect::<Vec<_>>())
     .bind::<Text, _>(CHANNEL);
     connection.execute(query).await.map(drop)
 }

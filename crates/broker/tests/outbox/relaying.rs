@@ -64,6 +64,24 @@ async fn an_id_that_was_written_twice_is_one_message() {
 }
 
 #[tokio::test]
+async fn many_messages_are_written_at_once_and_keep_their_order() {
+    let servers = Servers::prepare().await;
+    let ids = new_ids(300);
+    let database = servers.database();
+    for count in [0, 200, 300] {
+        let many = messages(&ids[..count]);
+        let write = async |transaction: &mut Connection| {
+            outbox::add_all(transaction, &[&many[..], &many[..]].concat()).await
+        };
+        database.transaction(write).await.unwrap();
+    }
+    let one_by_one = outbox::Limits { batch: 1, ..LIMITS };
+    let _process = servers.start(one_by_one);
+    servers.until_left(0).await;
+    assert_eq!(servers.take_ids().await, ids);
+}
+
+#[tokio::test]
 async fn the_oldest_goes_first_and_of_one_age_the_one_that_was_written_first() {
     let servers = Servers::prepare().await;
     let ids = new_ids(30);
