@@ -89,6 +89,9 @@ pub enum AskError {
     /// The answer is not what was asked for.
     #[error("the answer cannot be read")]
     Unreadable(#[from] serde_json::Error),
+    /// The answer can be read, and says what cannot be.
+    #[error("the answer says what cannot be")]
+    Impossible,
 }
 
 /// `host:port` as part of a URI; an IPv6 address gets its brackets.

@@ -16,6 +16,7 @@ use axum::{
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::{escape::escaped, extract::Query};
 use crate::problem::Problem;
@@ -52,9 +53,21 @@ pub struct PageQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
     /// The key after which the page begins; taken from a `Link` header.
-    // Every list so far is ordered by a whole number; one with other keys needs a document of its own.
+    // The key of a list that is ordered by uuids is described by `UuidPageQuery`.
     #[param(value_type = Option<i64>)]
     after: Option<String>,
+}
+
+/// [`PageQuery`] for the document of a list that is ordered by uuids.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `PageQuery` reads")]
+pub struct UuidPageQuery {
+    /// A page of at most so many; the next page is in the `Link` header. Everything without it.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+    /// The key after which the page begins; taken from a `Link` header.
+    after: Option<Uuid>,
 }
 
 /// The part of the list that a client asks for: an extractor, which refuses malformed parameters.
