@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod config;
+pub mod inventory;
+pub mod orders;
 pub mod payments;
 mod schema;
 pub mod timer;
@@ -21,6 +23,7 @@ use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
 use config::{Command, Config};
+use inventory::Inventory;
 use timer::Timers;
 
 /// The history of the schema.
@@ -29,11 +32,18 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// How long a start waits for a database that is still starting.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
+/// A batch may take longer than a reader would wait: only the queue waits.
+const BATCH_LIMIT: Duration = Duration::from_secs(4);
+
 /// What the handlers and the consumers share.
 #[derive(Clone)]
 pub struct App {
-    /// The payments' database.
+    /// The database of all contexts.
     pub database: Database,
+    /// Knows the beers.
+    pub inventory: Inventory,
+    /// How long what waits.
+    pub limits: Limits,
 }
 
 /// How long the billing waits, and how often it tries, where that is not a matter of one request. These are constants of
@@ -42,12 +52,17 @@ pub struct App {
 pub struct Limits {
     /// How often the timers look.
     pub timers: timer::Limits,
+    /// How long an order waits for its shipping.
+    pub orders: orders::Limits,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
-    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
+    info(title = "crud-master billing", description = "Payments and orders, kept in PostgreSQL."),
+    tags(
+        (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "orders", description = "Orders: collected, checked out, shipped or cancelled"),
+    )
 )]
 struct Api;
 
@@ -55,19 +70,32 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
+        .merge(orders::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
 
 /// Every consumer of the billing.
 fn consumers(app: &App) -> Consumers {
-    let database = app.database.clone();
-    Consumers::default().on(payments::Record { database })
+    let database = || app.database.clone();
+    Consumers::default()
+        .on(payments::Record {
+            database: database(),
+        })
+        .on(payments::Refunds {
+            database: database(),
+        })
+        .on(orders::Updates {
+            database: database(),
+        })
 }
 
 /// Every timer of the billing.
-fn timers(_app: &App, _limits: &Limits) -> Timers {
-    Timers::default()
+fn timers(app: &App) -> Timers {
+    Timers::default().on(orders::Overdue {
+        database: app.database.clone(),
+        limits: app.limits.orders,
+    })
 }
 
 /// Does what the command line says.
@@ -112,8 +140,10 @@ pub async fn start_within(
 ) -> anyhow::Result<Running> {
     let app = App {
         database: Database::new(&config.database),
+        inventory: Inventory::new(&config.inventory)?,
+        limits: *limits,
     };
-    let (consumers, timers) = (consumers(&app), timers(&app, limits));
+    let (consumers, timers) = (consumers(&app), timers(&app));
     let names = consumers.names().chain([outbox::NAME]);
     parts.check(names.chain(timers.names()))?;
     let bound = runtime.bind(&config.listen).await?;
@@ -143,9 +173,10 @@ pub async fn start_within(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use platform::database;
+    use platform::{config::prefixed::Endpoint, database};
     use std::collections::BTreeSet;
 
     /// A queue that the topology gives to the billing and that has no consumer would only grow.
@@ -160,8 +191,15 @@ mod tests {
             password: "".into(),
             pool: 1,
         };
+        let inventory = Endpoint {
+            variables: "INVENTORY_APP",
+            host: "127.0.0.1".into(),
+            port: 1,
+        };
         let app = App {
             database: Database::new(&settings),
+            inventory: Inventory::new(&inventory).unwrap(),
+            limits: Limits::default(),
         };
         let consumers = consumers(&app);
         let read = Service::Billing.reads().map(|queue| queue.name);
