@@ -3,7 +3,7 @@
 use std::iter::once;
 
 use billing_app::{
-    MIGRATIONS,
+    Limits, MIGRATIONS,
     config::{Command, Config},
 };
 use clap::Parser;
@@ -23,6 +23,8 @@ pub(crate) const DEAD: &str = "billing_queue.dead";
 pub(crate) struct Servers {
     pub(crate) database: TestDatabase,
     pub(crate) broker: TestBroker,
+    /// Where the inventory is; nobody listens at the port that is there at first.
+    pub(crate) inventory_port: u16,
 }
 
 /// A running billing.
@@ -36,6 +38,7 @@ impl Servers {
         let servers = Self {
             database: TestDatabase::create().await,
             broker: TestBroker::create().await,
+            inventory_port: 1,
         };
         let queue = json!({ "x-queue-type": "quorum" });
         servers.broker.declare_queue(QUEUE, queue.clone()).await;
@@ -50,9 +53,12 @@ impl Servers {
     pub(crate) fn config(&self, command: &[&str]) -> Config {
         let (database, broker) = (&self.database, &self.broker);
         let (database_port, amqp_port) = (database.port.to_string(), broker.port.to_string());
+        let inventory_port = self.inventory_port.to_string();
         let settings = [
             ("billing-app-host", "127.0.0.1"),
             ("billing-app-port", "0"),
+            ("inventory-app-host", "127.0.0.1"),
+            ("inventory-app-port", &inventory_port),
             ("orders-db-host", &database.host),
             ("orders-db-port", &database_port),
             ("orders-db-name", &database.name),
@@ -76,12 +82,22 @@ impl Servers {
 
     /// Starts what `serve` with these arguments would.
     pub(crate) async fn start_parts(&self, arguments: &[&str]) -> anyhow::Result<Billing> {
+        self.start_within(arguments, &Limits::default()).await
+    }
+
+    /// [`Self::start_parts`] with other limits than those of the program.
+    pub(crate) async fn start_within(
+        &self,
+        arguments: &[&str],
+        limits: &Limits,
+    ) -> anyhow::Result<Billing> {
         let config = self.config(&[&["serve"], arguments].concat());
         let parts = match &config.command {
             Some(Command::Serve(parts)) => parts.clone(),
             _ => Parts::default(),
         };
-        let running = billing_app::start(&config, &parts, Runtime::embedded()?).await?;
+        let running =
+            billing_app::start_within(&config, &parts, limits, Runtime::embedded()?).await?;
         Ok(Billing {
             client: Client::new(format!("http://{}", running.address())),
             running,

@@ -25,7 +25,16 @@ async fn without_a_choice_all_parts_run() {
     let checks = checks_when_ready(&billing).await;
     assert_eq!(
         checks,
-        ["broker", "database", "listener", "outbox", "payments"]
+        [
+            "broker",
+            "database",
+            "listener",
+            "orders",
+            "orders-timer",
+            "outbox",
+            "payments",
+            "refunds"
+        ]
     );
 }
 
@@ -87,6 +96,6 @@ async fn an_unknown_part_is_an_error_that_names_the_parts() {
     let started = servers.start_parts(&["--only", "http,paiments"]).await;
     assert_eq!(
         started.err().unwrap().to_string(),
-        "--only: there is no part 'paiments'; the parts are: http, payments, outbox"
+        "--only: there is no part 'paiments'; the parts are: http, payments, refunds, orders, outbox, orders-timer"
     );
 }
