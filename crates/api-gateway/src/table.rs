@@ -23,6 +23,11 @@ pub static TABLE: &[Operation] = &[
     post("/api/billing", Anyone, Publish(&PAYMENT), Message),
     get("/api/billing", Operator, Forward(Billing), Standard),
     get("/api/billing/{id}", Anyone, Forward(Billing), Standard),
+    get("/api/customers", Operator, Forward(Billing), Standard),
+    post("/api/customers", Operator, Forward(Billing), Standard),
+    get("/api/customers/{id}", Operator, Forward(Billing), Standard),
+    get("/api/shippings", Operator, Forward(Billing), Standard),
+    get("/api/shippings/{id}", Operator, Forward(Billing), Standard),
 ];
 
 /// One row of [`TABLE`].

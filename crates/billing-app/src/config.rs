@@ -9,7 +9,7 @@ use platform::{
     database, telemetry,
 };
 
-use crate::payments::dead_letters;
+use crate::dead_letters;
 
 /// Payments from the queue, kept in PostgreSQL, each exactly once.
 #[derive(Debug, Parser)]
@@ -81,6 +81,5 @@ pub enum Command {
     /// Print the OpenAPI document.
     Openapi,
     /// Look at the messages that could not be processed, and decide what becomes of them.
-    #[command(subcommand)]
     DeadLetters(dead_letters::Command),
 }

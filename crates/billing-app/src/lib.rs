@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod config;
+pub mod customers;
+pub mod dead_letters;
 pub mod inventory;
 pub mod orders;
 pub mod payments;
 mod schema;
+pub mod shippings;
 pub mod timer;
 
 use std::time::Duration;
@@ -54,14 +57,18 @@ pub struct Limits {
     pub timers: timer::Limits,
     /// How long an order waits for its shipping.
     pub orders: orders::Limits,
+    /// How long a shipping waits for its customer.
+    pub shippings: shippings::Limits,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master billing", description = "Payments and orders, kept in PostgreSQL."),
+    info(title = "crud-master billing", description = "Payments, customers, orders and shippings, kept in PostgreSQL."),
     tags(
         (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "customers", description = "Customers: who gets an order"),
         (name = "orders", description = "Orders: collected, checked out, shipped or cancelled"),
+        (name = "shippings", description = "Shippings: what becomes of an order that was checked out"),
     )
 )]
 struct Api;
@@ -70,7 +77,9 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
+        .merge(customers::router())
         .merge(orders::router())
+        .merge(shippings::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
@@ -85,17 +94,33 @@ fn consumers(app: &App) -> Consumers {
         .on(payments::Refunds {
             database: database(),
         })
+        .on(customers::Answer {
+            database: database(),
+        })
         .on(orders::Updates {
+            database: database(),
+        })
+        .on(shippings::Open {
+            database: database(),
+            limits: app.limits.shippings,
+        })
+        .on(shippings::Conclude {
             database: database(),
         })
 }
 
 /// Every timer of the billing.
 fn timers(app: &App) -> Timers {
-    Timers::default().on(orders::Overdue {
-        database: app.database.clone(),
-        limits: app.limits.orders,
-    })
+    let database = || app.database.clone();
+    Timers::default()
+        .on(orders::Overdue {
+            database: database(),
+            limits: app.limits.orders,
+        })
+        .on(shippings::AskAgain {
+            database: database(),
+            limits: app.limits.shippings,
+        })
 }
 
 /// Does what the command line says.
@@ -114,9 +139,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
-        Command::DeadLetters(command) => {
-            payments::dead_letters::run(command, config.broker.clone()).await
-        }
+        Command::DeadLetters(command) => dead_letters::run(command, config.broker.clone()).await,
     }
 }
 

@@ -31,3 +31,31 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(orders, refunds, rejections,);
+
+pub(crate) mod customers {
+    diesel::table! {
+        customers.customers (id) {
+            id -> Uuid,
+            email -> Text,
+            address -> Text,
+            created_at -> Timestamptz,
+        }
+    }
+}
+
+pub(crate) mod shippings {
+    diesel::table! {
+        shippings.shippings (id) {
+            id -> Uuid,
+            order_id -> Uuid,
+            customer_id -> Uuid,
+            status -> Text,
+            beers -> Jsonb,
+            email -> Nullable<Text>,
+            address -> Nullable<Text>,
+            asks -> Int4,
+            ask_again_at -> Nullable<Timestamptz>,
+            created_at -> Timestamptz,
+        }
+    }
+}

@@ -3,10 +3,6 @@
 pub mod beers;
 pub mod config;
 pub mod movies;
-#[expect(
-    unreachable_pub,
-    reason = "diesel writes it, each schema as a `pub mod`"
-)]
 mod schema;
 mod search;
 

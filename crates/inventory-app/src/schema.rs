@@ -8,7 +8,7 @@ diesel::table! {
     }
 }
 
-pub mod beers {
+pub(crate) mod beers {
     diesel::table! {
         beers.beers (id) {
             id -> Int8,

@@ -161,7 +161,7 @@ mod tests {
     fn ids_tell_attempts_and_questions_apart() {
         let request = CustomerRequest::parse(REQUEST_EXAMPLE.as_bytes()).unwrap();
         let (first, second) = (request.message_id(1), request.message_id(2));
-        assert_eq!(first, request.clone().message_id(1));
+        assert_eq!(first, request.message_id(1));
         assert_ne!(first, second);
         assert_ne!(
             CustomerDetail::message_id(first),

@@ -22,10 +22,6 @@ mod http;
 mod model;
 mod open;
 mod outgoing;
-#[expect(
-    unreachable_pub,
-    reason = "diesel writes it, each schema as a `pub mod`"
-)]
 mod schema;
 mod status;
 mod timer;

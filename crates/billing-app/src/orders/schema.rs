@@ -1,6 +1,6 @@
 // @generated automatically by Diesel CLI.
 
-pub mod orders {
+pub(crate) mod orders {
     diesel::table! {
         orders.order_history (order_id, status) {
             order_id -> Uuid,

@@ -8,7 +8,6 @@
 //! payment stays as it is.
 
 mod consumer;
-pub mod dead_letters;
 mod http;
 mod model;
 mod refunds;

@@ -2,6 +2,8 @@
 
 use std::process::Output;
 
+use messages::topology::Service;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -119,5 +121,39 @@ async fn all_or_ids_must_be_said() {
     let servers = Servers::prepare().await;
     for args in [&["discard"][..], &["replay"], &["discard", "--all", "x"]] {
         assert!(!dead_letters(&servers, args).await.status.success());
+    }
+}
+
+#[tokio::test]
+async fn every_queue_that_the_billing_reads_has_its_own() {
+    let (servers, _) = with_refused(&["{}"]).await;
+    for queue in Service::Billing.reads().map(|queue| queue.name) {
+        let list = text(&dead_letters(&servers, &["--queue", queue, "list"]).await);
+        let expected = usize::from(queue == QUEUE);
+        assert_eq!(list.lines().count(), expected, "{queue}");
+    }
+    let properties = json!({ "message_id": "x", "headers": { "x-reason": "why" } });
+    let dead = "orders_create.dead";
+    for body in ["1", "2"] {
+        assert!(servers.broker.publish(dead, properties.clone(), body).await);
+    }
+    let list = text(&dead_letters(&servers, &["list", "--queue=orders_create"]).await);
+    assert_eq!(list, "x\t-\twhy\t1\nx\t-\twhy\t2\n");
+    let replay = ["--queue", "orders_create", "replay", "x"];
+    assert_eq!(text(&dead_letters(&servers, &replay).await), "replayed 2\n");
+    let replayed = servers.broker.drain("orders_create").await;
+    assert_eq!(replayed.len(), 2);
+    assert_eq!(replayed[0].body, "1");
+    assert_eq!(servers.broker.drain(DEAD).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_queue_that_the_billing_does_not_read_is_told_with_those_that_it_reads() {
+    let servers = Servers::prepare().await;
+    for queue in ["orders", "billing_queue.dead", ""] {
+        let output = dead_letters(&servers, &["--queue", queue, "list"]).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success());
+        assert!(said.contains("billing_queue, orders_create"), "{said}");
     }
 }

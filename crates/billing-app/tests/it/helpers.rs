@@ -51,8 +51,13 @@ impl Servers {
 
     /// The settings of a billing at a free port, and its command line after them.
     pub(crate) fn config(&self, command: &[&str]) -> Config {
+        self.config_at(self.broker.port, command)
+    }
+
+    /// [`Self::config`] with a broker at another port.
+    fn config_at(&self, amqp_port: u16, command: &[&str]) -> Config {
         let (database, broker) = (&self.database, &self.broker);
-        let (database_port, amqp_port) = (database.port.to_string(), broker.port.to_string());
+        let (database_port, amqp_port) = (database.port.to_string(), amqp_port.to_string());
         let inventory_port = self.inventory_port.to_string();
         let settings = [
             ("billing-app-host", "127.0.0.1"),
@@ -85,23 +90,25 @@ impl Servers {
         self.start_within(arguments, &Limits::default()).await
     }
 
-    /// [`Self::start_parts`] with other limits than those of the program.
+    /// [`Self::start_parts`] with limits of the test's own.
     pub(crate) async fn start_within(
         &self,
         arguments: &[&str],
         limits: &Limits,
     ) -> anyhow::Result<Billing> {
         let config = self.config(&[&["serve"], arguments].concat());
-        let parts = match &config.command {
-            Some(Command::Serve(parts)) => parts.clone(),
-            _ => Parts::default(),
-        };
-        let running =
-            billing_app::start_within(&config, &parts, limits, Runtime::embedded()?).await?;
-        Ok(Billing {
-            client: Client::new(format!("http://{}", running.address())),
-            running,
-        })
+        start(&config, limits).await
+    }
+
+    /// [`Self::start_within`] with a broker at another port.
+    pub(crate) async fn start_at(
+        &self,
+        amqp_port: u16,
+        arguments: &[&str],
+        limits: &Limits,
+    ) -> Billing {
+        let config = self.config_at(amqp_port, &[&["serve"], arguments].concat());
+        start(&config, limits).await.unwrap()
     }
 
     /// Queues a payment of user `user_id` under a new id.
@@ -112,9 +119,13 @@ impl Servers {
     }
 
     pub(crate) async fn queue_body(&self, id: &str, body: &str) {
+        self.publish(QUEUE, id, body).await;
+    }
+
+    pub(crate) async fn publish(&self, queue: &str, id: &str, body: &str) {
         let properties = json!({ "message_id": id, "delivery_mode": 2 });
         assert!(
-            self.broker.publish(QUEUE, properties, body).await,
+            self.broker.publish(queue, properties, body).await,
             "not routed"
         );
     }
@@ -136,12 +147,21 @@ impl Servers {
 
     /// Waits until as many dead letters as `wanted` are there; gives them back as `(id, reason, body)`.
     pub(crate) async fn until_dead(&self, wanted: usize) -> Vec<(String, String, String)> {
+        self.until_dead_in(DEAD, wanted).await
+    }
+
+    /// [`Self::until_dead`] in another queue of dead letters.
+    pub(crate) async fn until_dead_in(
+        &self,
+        queue: &str,
+        wanted: usize,
+    ) -> Vec<(String, String, String)> {
         until(
-            async || self.broker.peek(DEAD).await.len() >= wanted,
+            async || self.broker.peek(queue).await.len() >= wanted,
             "the dead letters are there",
         )
         .await;
-        let letters = self.broker.peek(DEAD).await;
+        let letters = self.broker.peek(queue).await;
         letters
             .iter()
             .map(|letter| {
@@ -161,6 +181,18 @@ impl Billing {
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
+}
+
+async fn start(config: &Config, limits: &Limits) -> anyhow::Result<Billing> {
+    let parts = match &config.command {
+        Some(Command::Serve(parts)) => parts.clone(),
+        _ => Parts::default(),
+    };
+    let running = billing_app::start_within(config, &parts, limits, Runtime::embedded()?).await?;
+    Ok(Billing {
+        client: Client::new(format!("http://{}", running.address())),
+        running,
+    })
 }
 
 pub(crate) fn payment(user_id: &str) -> String {

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod conversation;
+mod conversation_faults;
+mod conversation_helpers;
 mod crash;
+mod customers;
 mod dead_letters;
 mod helpers;
 mod identities;
@@ -14,11 +18,13 @@ mod orders_inventory;
 mod orders_open;
 mod orders_overdue;
 mod orders_seen;
+mod orders_shipped;
 mod outages;
 mod parts;
 mod reads;
 mod recording;
 mod refusals;
 mod settings;
+mod shippings;
 mod shop;
 mod start;

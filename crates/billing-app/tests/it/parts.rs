@@ -27,13 +27,17 @@ async fn without_a_choice_all_parts_run() {
         checks,
         [
             "broker",
+            "customers",
             "database",
             "listener",
             "orders",
             "orders-timer",
             "outbox",
             "payments",
-            "refunds"
+            "refunds",
+            "shippings",
+            "shippings-detail",
+            "shippings-timer",
         ]
     );
 }
@@ -96,6 +100,7 @@ async fn an_unknown_part_is_an_error_that_names_the_parts() {
     let started = servers.start_parts(&["--only", "http,paiments"]).await;
     assert_eq!(
         started.err().unwrap().to_string(),
-        "--only: there is no part 'paiments'; the parts are: http, payments, refunds, orders, outbox, orders-timer"
+        "--only: there is no part 'paiments'; the parts are: http, payments, refunds, customers, orders, \
+         shippings, shippings-detail, outbox, orders-timer, shippings-timer"
     );
 }

@@ -47,8 +47,8 @@ impl Shop {
 
     pub(crate) async fn open_within(limits: &Limits) -> Self {
         let inventory = Inventory::start().await;
-        let mut servers = Servers::prepare().await;
-        servers.inventory_port = inventory.running.address().port();
+        let mut servers = Servers::prepare_shop().await;
+        servers.inventory_port = inventory.port();
         for (sku, price) in [("ipa", "3.10"), ("stout", "4.00"), ("gold", "999999.99")] {
             inventory.brew(sku, price).await;
         }
@@ -137,6 +137,10 @@ impl Inventory {
             running,
             _database: database,
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.running.address().port()
     }
 
     pub(crate) async fn brew(&self, sku: &str, price: &str) {

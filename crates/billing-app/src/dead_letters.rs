@@ -1,7 +1,8 @@
-//! `billing-app dead-letters`: what an operator does with payments that could not be processed.
+//! `billing-app dead-letters`: what an operator does with messages that could not be processed.
 //!
-//! Nothing is removed before its replay is confirmed. A replayed payment keeps its id: if it was recorded in the
-//! meantime, it stays one row.
+//! Every queue that the billing reads has its dead letters. Nothing is removed before its replay is confirmed. A replayed
+//! message keeps its id: a payment that was recorded in the meantime stays one row, and a step of the shop's conversation
+//! that was taken in the meantime is not taken twice.
 
 use std::io::Write;
 
@@ -9,20 +10,34 @@ use broker::{
     DeadLetters, Publisher, Settings,
     dead_letters::{DeadLetter, Which},
 };
-use clap::{Args, Subcommand};
-use messages::{payments::QUEUE, topology::Declarations};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+use messages::{
+    payments::QUEUE,
+    topology::{Declarations, Service},
+};
 use platform::runtime::Tasks;
+
+/// Whose dead letters, and what to do with them.
+#[derive(Debug, Clone, Args)]
+pub struct Command {
+    /// The queue that could not process them.
+    #[arg(long, global = true, default_value = QUEUE, value_parser = queues())]
+    queue: String,
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
 
 /// What to do with dead letters.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Command {
+enum Action {
     /// Show them: id, when, why and body, separated by tabs.
     List {
         /// At most so many.
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
-    /// Send them to `billing_queue` once more, under the same ids.
+    /// Send them to their queue once more, under the same ids.
     Replay(Chosen),
     /// Delete them for good.
     Discard(Chosen),
@@ -31,7 +46,7 @@ pub enum Command {
 /// Which dead letters.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
-pub struct Chosen {
+struct Chosen {
     /// Their message ids, as `list` shows them.
     ids: Vec<String>,
     /// All that are there now.
@@ -44,15 +59,16 @@ pub struct Chosen {
 /// # Errors
 /// When the broker is away, or an id is not among the dead letters.
 pub async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
-    let letters = DeadLetters::new(settings.clone(), QUEUE);
-    match command {
-        Command::List { limit } => letters
+    let Command { queue, action } = command;
+    let letters = DeadLetters::new(settings.clone(), &*queue);
+    match action {
+        Action::List { limit } => letters
             .list(limit)
             .await?
             .iter()
             .for_each(|letter| say(&line(letter))),
-        Command::Replay(chosen) => replay(&letters, &chosen, settings).await?,
-        Command::Discard(chosen) => {
+        Action::Replay(chosen) => replay(&letters, &queue, &chosen, settings).await?,
+        Action::Discard(chosen) => {
             for which in chosen.each() {
                 report("discarded", which, letters.discard(which).await?)?;
             }
@@ -61,9 +77,19 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn replay(letters: &DeadLetters, chosen: &Chosen, settings: Settings) -> anyhow::Result<()> {
+/// The queues whose dead letters the billing's user may take.
+fn queues() -> PossibleValuesParser {
+    PossibleValuesParser::new(Service::Billing.reads().map(|queue| queue.name))
+}
+
+async fn replay(
+    letters: &DeadLetters,
+    queue: &str,
+    chosen: &Chosen,
+    settings: Settings,
+) -> anyhow::Result<()> {
     let tasks = Tasks::default();
-    let publisher = Publisher::start(settings, Declarations::queues([QUEUE]), &tasks);
+    let publisher = Publisher::start(settings, Declarations::queues([queue]), &tasks);
     for which in chosen.each() {
         report("replayed", which, letters.replay(which, &publisher).await?)?;
     }

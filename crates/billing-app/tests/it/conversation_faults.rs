@@ -1,0 +1,162 @@
+//! The conversation when something dies in the middle of it.
+
+use std::process::{Child, Command};
+
+use messages::{
+    customers::CustomerRequest,
+    orders::OrderCreate,
+    shippings::{Outcome, ShippingUpdate},
+};
+use testing::{
+    Client, Relay,
+    relay::{Ending, Protocol},
+    until,
+};
+
+use crate::{
+    conversation_helpers::{PARTS, order, short},
+    crash::{free_port, is_ready, program},
+    helpers::Servers,
+};
+
+/// Some parts as a process of their own; killed at the latest when the test ends.
+struct Process(Child);
+
+impl Process {
+    async fn start(servers: &Servers, amqp_port: u16, parts: &str) -> Self {
+        let port = free_port().await;
+        let mut command: Command = program(servers, amqp_port, port);
+        let process = Self(command.args(["serve", "--only", parts]).spawn().unwrap());
+        let client = Client::new(format!("http://127.0.0.1:{port}"));
+        until(async || is_ready(&client).await, "the part is ready").await;
+        process
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A consumer is killed after its commit, while its acknowledgement is held back on the way; the others go on. `committed` is
+/// what the database shows then.
+async fn killed_before_its_acknowledgement(part: &str, committed: &str) {
+    let servers = Servers::prepare_shop().await;
+    let customer = servers.add_customer().await;
+    let others: Vec<_> = PARTS.split(',').filter(|other| *other != part).collect();
+    let others = others.join(",");
+    let _others = servers.start_parts(&["--only", &others]).await.unwrap();
+    let relay = Relay::start(Protocol::Amqp, &servers.broker.host, servers.broker.port);
+    let mut consumer = Process::start(&servers, relay.port, part).await;
+    relay.end(Ending::Mute);
+    let orders: Vec<_> = (0..20).map(|_| order(customer)).collect();
+    for order in &orders {
+        servers.send_order(order).await;
+    }
+    let sql = format!("SELECT count(*) FROM shippings.shippings WHERE {committed}");
+    let done = async || servers.database.value(&sql).await == "20";
+    until(done, "all is committed").await;
+    consumer.kill();
+
+    let again = Process::start(&servers, servers.broker.port, part).await;
+    servers.until_shippings("SUCCESS", 20).await;
+    servers
+        .until_settled(&["orders_create", "customers_request", "customers_detail"])
+        .await;
+    let told = servers.told().await;
+    assert_eq!(told.len(), 20);
+    for ends in told.values() {
+        // An order that asks again hears the end again; nothing else is repeated.
+        let most = if part == "shippings" { 2 } else { 1 };
+        assert!(ends.len() <= most, "{ends:?}");
+        assert!(ends.iter().all(|end| *end == Outcome::Success), "{ends:?}");
+    }
+    for queue in ["orders_create", "customers_request", "customers_detail"] {
+        assert_eq!(servers.dead_letters(queue).await, [], "{queue}");
+    }
+    drop(again);
+}
+
+#[tokio::test]
+async fn a_kill_of_the_shippings_between_commit_and_ack_opens_nothing_twice() {
+    killed_before_its_acknowledgement("shippings", "status = 'SUCCESS'").await;
+}
+
+#[tokio::test]
+async fn a_kill_of_the_customers_between_commit_and_ack_ends_nothing_twice() {
+    killed_before_its_acknowledgement("customers", "status = 'SUCCESS'").await;
+}
+
+#[tokio::test]
+async fn a_kill_of_the_details_between_commit_and_ack_says_nothing_twice() {
+    killed_before_its_acknowledgement("shippings-detail", "status = 'SUCCESS'").await;
+}
+
+#[tokio::test]
+async fn kills_of_everything_under_load_end_each_order_once() {
+    let servers = Servers::prepare_shop().await;
+    let customer = servers.add_customer().await;
+    let mut orders = Vec::new();
+    for _ in 0..4 {
+        let mut billing = Process::start(&servers, servers.broker.port, PARTS).await;
+        for _ in 0..40 {
+            let order = order(customer);
+            servers.send_order(&order).await;
+            orders.push(order);
+        }
+        billing.kill();
+    }
+    let _billing = Process::start(&servers, servers.broker.port, PARTS).await;
+    servers.until_shippings("SUCCESS", 160).await;
+    servers
+        .until_settled(&["orders_create", "customers_request", "customers_detail"])
+        .await;
+    let told = servers.told().await;
+    for OrderCreate { order_id, .. } in &orders {
+        assert!(told[order_id].iter().all(|end| *end == Outcome::Success));
+    }
+    assert_eq!(told.len(), orders.len());
+}
+
+/// An outage of the broker must not fail what could not be asked.
+#[tokio::test]
+async fn while_the_broker_is_away_no_time_is_counted() {
+    let servers = Servers::prepare_shop().await;
+    let amqp_port = free_port().await;
+    let customer = servers.add_customer().await;
+    let order = order(customer);
+    let parts = ["--only", "outbox,shippings"];
+    let opening = servers.start_parts(&parts).await.unwrap();
+    servers.send_order(&order).await;
+    let asked = servers.take::<CustomerRequest>(1).await;
+    opening.stop().await;
+
+    let only = ["--only", "outbox,shippings-timer"];
+    let timer = servers.start_at(amqp_port, &only, &short()).await;
+    let overdue = "UPDATE shippings.shippings SET ask_again_at = now() - interval '1 hour'";
+    servers.database.execute(overdue).await;
+    // Long enough to ask and fail many times.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(servers.shipping(&order).await.2, 1);
+
+    let relay = Relay::start_at(
+        amqp_port,
+        Protocol::Amqp,
+        &servers.broker.host,
+        servers.broker.port,
+    );
+    let again = servers.take::<CustomerRequest>(1).await;
+    assert_eq!(asked[0].1, again[0].1);
+    assert_ne!(asked[0].0, again[0].0);
+    servers.take::<ShippingUpdate>(1).await;
+    timer.stop().await;
+    drop(relay);
+}
