@@ -35,14 +35,19 @@ pub(crate) struct Billing {
 
 impl Servers {
     pub(crate) async fn prepare() -> Self {
+        let servers = Self::without_queues().await;
+        let queue = json!({ "x-queue-type": "quorum" });
+        servers.broker.declare_queue(QUEUE, queue.clone()).await;
+        servers.broker.declare_queue(DEAD, queue).await;
+        servers
+    }
+
+    pub(crate) async fn without_queues() -> Self {
         let servers = Self {
             database: TestDatabase::create().await,
             broker: TestBroker::create().await,
             inventory_port: 1,
         };
-        let queue = json!({ "x-queue-type": "quorum" });
-        servers.broker.declare_queue(QUEUE, queue.clone()).await;
-        servers.broker.declare_queue(DEAD, queue).await;
         migrate(&servers.config(&[]).database, MIGRATIONS)
             .await
             .unwrap();

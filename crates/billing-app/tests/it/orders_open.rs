@@ -7,7 +7,7 @@ use crate::shop::{Shop, line, lines, text};
 
 #[tokio::test]
 async fn an_open_order_is_made_when_it_is_asked_for_and_is_the_same_afterwards() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     let order = user.current().await;
     let fields: Vec<_> = order.as_object().unwrap().keys().cloned().collect();
@@ -26,7 +26,7 @@ async fn an_open_order_is_made_when_it_is_asked_for_and_is_the_same_afterwards()
 
 #[tokio::test]
 async fn beers_are_added_and_removed_and_their_sum_is_exact() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     user.add("ipa", 1).await;
     user.add("ipa", 2).await;
@@ -50,7 +50,7 @@ async fn beers_are_added_and_removed_and_their_sum_is_exact() {
 
 #[tokio::test]
 async fn an_added_beer_is_answered_with_201_and_the_place_of_the_order() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     let answer = user.put("ipa", json!(1)).await;
     let order = answer.json(201);
@@ -61,7 +61,7 @@ async fn an_added_beer_is_answered_with_201_and_the_place_of_the_order() {
 
 #[tokio::test]
 async fn a_quantity_is_a_positive_whole_number() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     for quantity in [
         json!(0),
@@ -86,7 +86,7 @@ async fn a_quantity_is_a_positive_whole_number() {
 
 #[tokio::test]
 async fn an_unknown_sku_is_a_404_and_an_impossible_one_a_422() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     for sku in [
         "nothing",
@@ -107,7 +107,7 @@ async fn an_unknown_sku_is_a_404_and_an_impossible_one_a_422() {
 
 #[tokio::test]
 async fn an_order_has_at_most_a_hundred_beers() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     for number in 0..100 {
         let sku = format!("beer-{number}");
@@ -126,7 +126,7 @@ async fn an_order_has_at_most_a_hundred_beers() {
 
 #[tokio::test]
 async fn an_order_that_costs_too_much_is_a_422_and_stays_as_it_was() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     let order = user.add("gold", 10_000).await;
     assert_eq!(order["total"], "9999999900.00");
@@ -142,7 +142,7 @@ async fn an_order_that_costs_too_much_is_a_422_and_stays_as_it_was() {
 
 #[tokio::test]
 async fn the_open_order_shows_the_prices_and_names_of_now() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     user.add("ipa", 2).await;
     shop.inventory.reprice("ipa", "5").await;
@@ -160,7 +160,7 @@ async fn the_open_order_shows_the_prices_and_names_of_now() {
 
 #[tokio::test]
 async fn fifty_requests_at_once_make_one_open_order() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     let orders = join_all((0..50).map(|_| user.current())).await;
     assert!(orders.iter().all(|order| order["id"] == orders[0]["id"]));
@@ -174,7 +174,7 @@ async fn fifty_requests_at_once_make_one_open_order() {
 
 #[tokio::test]
 async fn fifty_additions_at_once_all_count() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     let answers = join_all((0..50).map(|_| user.put("ipa", json!(2)))).await;
     let added = answers.iter().filter(|answer| answer.status == 201).count();

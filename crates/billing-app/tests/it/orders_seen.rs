@@ -13,7 +13,7 @@ fn ids(orders: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_user_sees_their_own_orders_and_the_operator_all() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let (ann, bob) = (shop.user(), shop.user());
     let first = ann.order().await;
     let second = bob.order().await;
@@ -24,7 +24,7 @@ async fn a_user_sees_their_own_orders_and_the_operator_all() {
     );
     assert_eq!(
         ids(&bob.get("/api/orders").await.json(200)),
-        [second.clone()]
+        [second.as_str()]
     );
     let all = shop
         .as_operator("GET", "/api/orders", &Value::Null)
@@ -40,7 +40,7 @@ async fn a_user_sees_their_own_orders_and_the_operator_all() {
 
 #[tokio::test]
 async fn the_order_of_another_user_is_a_404_as_one_that_does_not_exist() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let (ann, bob) = (shop.user(), shop.user());
     let order = ann.order().await;
     let path = format!("/api/orders/{order}");
@@ -64,7 +64,7 @@ async fn the_order_of_another_user_is_a_404_as_one_that_does_not_exist() {
 
 #[tokio::test]
 async fn each_route_has_its_callers() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     let (put, delete) = (
         json!({ "sku": "ipa", "quantity": 1 }),
@@ -97,7 +97,7 @@ async fn each_route_has_its_callers() {
 
 #[tokio::test]
 async fn ids_and_bodies_that_mean_nothing_are_refused() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let user = shop.user();
     for id in ["7", "%27;DROP%20TABLE%20orders;--", "%00"] {
         user.get(&format!("/api/orders/{id}")).await.problem(400);
@@ -117,7 +117,7 @@ async fn ids_and_bodies_that_mean_nothing_are_refused() {
 
 #[tokio::test]
 async fn pages_follow_their_links_to_the_end() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_http().await;
     let (ann, bob) = (shop.user(), shop.user());
     let mut wanted = Vec::new();
     for _ in 0..5 {

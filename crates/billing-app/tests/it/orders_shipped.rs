@@ -29,7 +29,7 @@ impl Shop {
     /// A user who is a customer, as every registered one is.
     async fn customer(&self) -> User {
         let id = self.servers.add_customer().await;
-        User { id, ..self.user() }
+        self.user().with_id(id)
     }
 
     async fn shipping_of(&self, order: &str) -> String {

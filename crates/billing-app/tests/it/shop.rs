@@ -14,6 +14,9 @@ use crate::helpers::{Billing, Servers};
 /// All parts that orders need, but nobody who answers `orders_create`: a test does.
 pub(crate) const PARTS: &str = "http,outbox,payments,refunds,orders,orders-timer";
 
+/// A port at which nobody listens.
+const NOBODY: u16 = 1;
+
 /// The queue that a test reads in place of the shippings.
 pub(crate) const CREATE: &str = "orders_create";
 
@@ -46,15 +49,25 @@ impl Shop {
     }
 
     pub(crate) async fn open_within(limits: &Limits) -> Self {
-        let inventory = Inventory::start().await;
+        let inventory = Inventory::with_beers().await;
         let mut servers = Servers::prepare_shop().await;
         servers.inventory_port = inventory.port();
-        for (sku, price) in [("ipa", "3.10"), ("stout", "4.00"), ("gold", "999999.99")] {
-            inventory.brew(sku, price).await;
-        }
         let billing = servers.start_within(&["--only", PARTS], limits).await;
         Self {
             billing: billing.unwrap(),
+            servers,
+            inventory,
+        }
+    }
+
+    /// One that answers HTTP and has no broker: what it would send waits in the outbox.
+    pub(crate) async fn open_http() -> Self {
+        let inventory = Inventory::with_beers().await;
+        let mut servers = Servers::without_queues().await;
+        servers.inventory_port = inventory.port();
+        let billing = start_http(&servers).await;
+        Self {
+            billing,
             servers,
             inventory,
         }
@@ -114,6 +127,12 @@ impl Shop {
     }
 }
 
+/// The routes of a billing whose broker is away.
+pub(crate) async fn start_http(servers: &Servers) -> Billing {
+    let only = ["--only", "http"];
+    servers.start_at(NOBODY, &only, &Limits::default()).await
+}
+
 impl Inventory {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await;
@@ -137,6 +156,14 @@ impl Inventory {
             running,
             _database: database,
         }
+    }
+
+    async fn with_beers() -> Self {
+        let inventory = Self::start().await;
+        for (sku, price) in [("ipa", "3.10"), ("stout", "4.00"), ("gold", "999999.99")] {
+            inventory.brew(sku, price).await;
+        }
+        inventory
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -173,6 +200,10 @@ impl User {
             client: billing.client.clone(),
             id: Uuid::now_v7(),
         }
+    }
+
+    pub(crate) fn with_id(self, id: Uuid) -> Self {
+        Self { id, ..self }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
