@@ -31,12 +31,12 @@ pub(super) struct NewCustomerBody {
     )]
     #[serde(deserialize_with = "trimmed")]
     email: String,
-    /// 1 to 1,000 characters; blanks around them do not count.
-    #[garde(length(chars, min = 1, max = 1_000))]
+    /// 1 to 500 characters; blanks around them do not count.
+    #[garde(length(chars, min = 1, max = 500))]
     #[schema(
         example = "1 Mill Lane, Oxford",
         min_length = 1,
-        max_length = 1_000,
+        max_length = 500,
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
     )]
     #[serde(deserialize_with = "trimmed")]

@@ -21,7 +21,7 @@ pub(super) struct Customer {
     #[schema(example = "ann@example.org", min_length = 1, max_length = 254)]
     pub(super) email: String,
     /// Empty for a user who has given none.
-    #[schema(example = "1 Mill Lane, Oxford", max_length = 1_000)]
+    #[schema(example = "1 Mill Lane, Oxford", max_length = 500)]
     pub(super) address: String,
 }
 

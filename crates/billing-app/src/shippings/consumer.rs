@@ -16,6 +16,10 @@ use super::{
 };
 use crate::BATCH_LIMIT;
 
+/// The most bytes of orders that are stored in one transaction. A batch of the largest orders has 100 MiB: stored at once it
+/// would take longer than [`BATCH_LIMIT`], each time that it is tried.
+const PART_SIZE: usize = 4 * 1_024 * 1_024;
+
 /// Opens a shipping for each order that asks for one, and fails those of orders that were cancelled.
 pub struct Open {
     /// Where the shippings are.
@@ -45,9 +49,15 @@ impl Consumer for Open {
         QUEUE
     }
 
+    /// One transaction for each part of the batch. A part that is stored again, because a later one failed, changes nothing.
     async fn store(&self, batch: &[Received<OrderCreate>]) -> Result<Vec<Refused>, Failure> {
-        let open = async |c: &mut Connection| open(c, batch, &self.limits).await;
-        self.database.transaction_within(BATCH_LIMIT, open).await?;
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(part_length(rest));
+            let open = async |c: &mut Connection| open(c, part, &self.limits).await;
+            self.database.transaction_within(BATCH_LIMIT, open).await?;
+            rest = later;
+        }
         Ok(Vec::new())
     }
 
@@ -80,6 +90,16 @@ impl Consumer for Conclude {
     async fn store_answers(&self) -> bool {
         self.database.ping().await.is_ok()
     }
+}
+
+/// How many messages from the first one are stored in one transaction: as many as [`PART_SIZE`] holds, and one at least.
+fn part_length(batch: &[Received<OrderCreate>]) -> usize {
+    let mut size = 0;
+    let fits = |received: &&Received<OrderCreate>| {
+        size += received.delivery.body.len();
+        size <= PART_SIZE
+    };
+    batch.iter().take_while(fits).count().max(1)
 }
 
 /// One message of each order, in the order of the ids. An order that is cancelled stays so, whatever else it says.
@@ -161,4 +181,35 @@ fn with_origin<M>(message: Option<Outgoing>, cause: Option<&Received<M>>) -> Opt
         Some(cause) => message.with_origin_of(&cause.delivery),
         None => message,
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use broker::Incoming;
+    use messages::{Message, orders::EXAMPLE};
+
+    use super::*;
+
+    /// Orders whose bodies have these sizes.
+    fn batch(sizes: &[usize]) -> Vec<Received<OrderCreate>> {
+        let received = |size: &usize| Received {
+            id: Uuid::nil(),
+            message: OrderCreate::parse(EXAMPLE.as_bytes()).unwrap(),
+            delivery: Incoming::new(None, vec![b' '; *size]),
+        };
+        sizes.iter().map(received).collect()
+    }
+
+    #[test]
+    fn a_part_has_as_many_orders_as_fit_and_one_at_least() {
+        for (sizes, expected) in [
+            (&[1; 500][..], 500),
+            (&[PART_SIZE / 2, PART_SIZE / 2, 1], 2),
+            (&[PART_SIZE + 1, 1], 1),
+            (&[1, PART_SIZE], 1),
+        ] {
+            assert_eq!(part_length(&batch(sizes)), expected, "{:?}", sizes.len());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use messages::{
+    Message,
     customers::CustomerRequest,
     orders::OrderCreate,
     shippings::{Outcome, ShippingUpdate},
@@ -12,7 +13,7 @@ use testing::until;
 use uuid::Uuid;
 
 use crate::{
-    conversation_helpers::{PARTS, order, short},
+    conversation_helpers::{PARTS, order, patient, short},
     helpers::Servers,
 };
 
@@ -53,6 +54,31 @@ async fn an_order_of_an_unknown_customer_fails() {
     let (_, update) = servers.take::<ShippingUpdate>(1).await.remove(0);
     assert_eq!(update.status, Outcome::Fail);
     assert_eq!(servers.shipping(&order).await.1, "FAIL");
+}
+
+#[tokio::test]
+async fn every_step_keeps_the_trace_of_its_order() {
+    let servers = Servers::prepare_shop().await;
+    let only = ["--only", PARTS];
+    let _billing = servers.start_parts(&only).await.unwrap();
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for customer in [servers.add_customer().await, Uuid::nil()] {
+        let order = order(customer);
+        let headers = json!({ "x-request-id": "r-1", "traceparent": trace });
+        let properties = json!({ "message_id": order.message_id(1), "headers": headers });
+        let body = String::from_utf8(order.encode()).unwrap();
+        let queue = "orders_create";
+        assert!(servers.broker.publish(queue, properties, &body).await);
+        let queue = "shippings_update";
+        until(
+            async || !servers.broker.peek(queue).await.is_empty(),
+            "the end is said",
+        )
+        .await;
+        let said = servers.broker.drain(queue).await.remove(0);
+        assert_eq!(said.header("x-request-id"), Some("r-1"));
+        assert_eq!(said.header("traceparent"), Some(trace));
+    }
 }
 
 #[tokio::test]
@@ -97,8 +123,8 @@ async fn two_billings_end_each_shipping_once() {
     }
     let only = ["--only", PARTS];
     let billings = [
-        servers.start_within(&only, &short()).await.unwrap(),
-        servers.start_within(&only, &short()).await.unwrap(),
+        servers.start_within(&only, &patient()).await.unwrap(),
+        servers.start_within(&only, &patient()).await.unwrap(),
     ];
     for order in &orders {
         servers.send(order, order.message_id(2)).await;
@@ -175,7 +201,7 @@ async fn a_question_that_is_answered_after_some_time_is_enough() {
         "--only",
         "outbox,shippings,shippings-detail,shippings-timer",
     ];
-    let _billing = servers.start_within(&only, &short()).await.unwrap();
+    let _billing = servers.start_within(&only, &patient()).await.unwrap();
     servers.send_order(&order).await;
     let asked_again = async || servers.count_shippings("asks = 2").await == 1;
     until(asked_again, "the question is repeated").await;

@@ -37,6 +37,13 @@ pub(crate) fn short() -> Limits {
     }
 }
 
+/// Timers that ask soon, and that hardly ever give up: for what has to succeed on a busy machine.
+pub(crate) fn patient() -> Limits {
+    let mut limits = short();
+    limits.shippings.repetitions = 1_000;
+    limits
+}
+
 /// An order of one beer for this customer.
 pub(crate) fn order(customer_id: Uuid) -> OrderCreate {
     OrderCreate {

@@ -57,7 +57,7 @@ async fn wrong_fields_are_named() {
         (json!(long), json!("x"), &["/email"]),
         (json!(7), json!("x"), &["/email"]),
         (json!("a@b"), json!("  "), &["/address"]),
-        (json!("a@b"), json!("x".repeat(1_001)), &["/address"]),
+        (json!("a@b"), json!("x".repeat(501)), &["/address"]),
         (json!("a@b"), json!("x\0"), &["/address"]),
         (json!(""), json!(""), &["/address", "/email"]),
     ] {
@@ -203,7 +203,7 @@ fn the_longest_customer_is_a_message() {
         shipping_id: Uuid::nil(),
         customer: Some(Customer {
             email: "x".repeat(254),
-            address: "\u{10ffff}".repeat(1_000),
+            address: "\u{10ffff}".repeat(500),
         }),
     };
     assert_eq!(CustomerDetail::parse(&detail.encode()), Ok(detail));
