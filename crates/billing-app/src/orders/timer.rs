@@ -20,7 +20,8 @@ pub struct Limits {
     pub answer: Duration,
     /// How often it is asked for again before the order is cancelled.
     pub again: i32,
-    /// The most orders of one round.
+    /// The most orders of one round, which is followed at once when it was full. The longest orders have 250 kB: more of
+    /// them might not be done in the time of a round, each time anew.
     pub batch: u16,
 }
 
@@ -29,7 +30,7 @@ impl Default for Limits {
         Self {
             answer: Duration::from_secs(60),
             again: 5,
-            batch: 100,
+            batch: 20,
         }
     }
 }
