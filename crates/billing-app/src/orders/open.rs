@@ -78,7 +78,10 @@ pub(super) async fn add(
             if model::lock_open(c, user_id).await? != Some(order.id) {
                 return Ok(None);
             }
-            model::show(c, order.id, &beers).await?;
+            // What others have added meanwhile they were shown at the prices of now.
+            if !is_shown(&order, &beers) {
+                model::show(c, order.id, &beers).await?;
+            }
             add_checked(c, order.id, beer, added.quantity).await
         };
         let order: Result<Option<Order>, Problem> = app.database.transaction(add).await;

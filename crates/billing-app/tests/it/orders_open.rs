@@ -172,13 +172,20 @@ async fn fifty_requests_at_once_make_one_open_order() {
     );
 }
 
+/// A busy billing may refuse some; what it took is there, and nothing else.
 #[tokio::test]
-async fn fifty_additions_at_once_all_count() {
+async fn of_fifty_additions_at_once_each_that_was_taken_counts() {
     let shop = Shop::open_http().await;
     let user = shop.user();
     let answers = join_all((0..50).map(|_| user.put("ipa", json!(2)))).await;
-    let added = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(added, 50, "{answers:?}");
-    assert_eq!(lines(&user.current().await), [line("ipa", 100, "3.10")]);
+    let mut added = 0;
+    for answer in &answers {
+        match answer.status {
+            201 => added += 2,
+            _ => assert_eq!(answer.problem(503)["status"], 503),
+        }
+    }
+    assert!(added > 0);
+    assert_eq!(lines(&user.current().await), [line("ipa", added, "3.10")]);
     assert_eq!(shop.number("SELECT count(*) FROM orders.orders").await, 1);
 }
