@@ -9,6 +9,7 @@ let
   service = import ./service.nix { inherit config lib pkgs; };
   database = import ./database.nix { inherit config lib pkgs; };
   broker = import ./broker.nix { inherit config lib pkgs; };
+  inherit (config.services.crud-master) inventory;
   cfg = config.services.crud-master.billing;
   connection = {
     prefix = "ORDERS_DB";
@@ -43,6 +44,8 @@ in
         settings = {
           BILLING_APP_HOST = cfg.address;
           BILLING_APP_PORT = cfg.port;
+          INVENTORY_APP_HOST = inventory.address;
+          INVENTORY_APP_PORT = inventory.port;
           AMQP_HOST = cfg.address;
           AMQP_PORT = cfg.amqpPort;
         }

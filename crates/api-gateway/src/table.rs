@@ -7,7 +7,7 @@ use axum::http::Method;
 
 use crate::{auth::Access, payments::PAYMENT, publish::Publication};
 
-use Access::{Anyone, Operator};
+use Access::{Anyone, Operator, User, UserOrOperator};
 use Backend::{Billing, Inventory};
 use LimitClass::{Message, Standard};
 use Target::{Forward, Publish};
@@ -23,9 +23,26 @@ pub static TABLE: &[Operation] = &[
     post("/api/billing", Anyone, Publish(&PAYMENT), Message),
     get("/api/billing", Operator, Forward(Billing), Standard),
     get("/api/billing/{id}", Anyone, Forward(Billing), Standard),
+    get("/api/beers", Anyone, Forward(Inventory), Standard),
+    post("/api/beers", User, Forward(Inventory), Standard),
+    get("/api/beers/{sku}", Anyone, Forward(Inventory), Standard),
+    put("/api/beers/{sku}", User, Forward(Inventory), Standard),
+    delete("/api/beers/{sku}", User, Forward(Inventory), Standard),
     get("/api/customers", Operator, Forward(Billing), Standard),
     post("/api/customers", Operator, Forward(Billing), Standard),
     get("/api/customers/{id}", Operator, Forward(Billing), Standard),
+    get("/api/orders", UserOrOperator, Forward(Billing), Standard),
+    post("/api/orders", Operator, Forward(Billing), Standard),
+    get("/api/orders/current", User, Forward(Billing), Standard),
+    put("/api/orders/current", User, Forward(Billing), Standard),
+    delete("/api/orders/current", User, Forward(Billing), Standard),
+    post("/api/orders/checkout", User, Forward(Billing), Standard),
+    get(
+        "/api/orders/{id}",
+        UserOrOperator,
+        Forward(Billing),
+        Standard,
+    ),
     get("/api/shippings", Operator, Forward(Billing), Standard),
     get("/api/shippings/{id}", Operator, Forward(Billing), Standard),
 ];

@@ -21,7 +21,10 @@ pub struct Config {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Prefixed<Endpoint, BillingApp>,
-    /// Where the payments are.
+    /// Where the inventory is.
+    #[command(flatten)]
+    pub inventory: Prefixed<Endpoint, InventoryApp>,
+    /// Where the payments and orders are.
     #[command(flatten)]
     pub database: Prefixed<database::Settings, OrdersDb>,
     /// Where the messages are.
@@ -39,6 +42,15 @@ pub struct BillingApp;
 impl Prefix for BillingApp {
     const PREFIX: &'static str = "BILLING_APP";
     const ABOUT: &'static str = "the billing";
+}
+
+/// `INVENTORY_APP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct InventoryApp;
+
+impl Prefix for InventoryApp {
+    const PREFIX: &'static str = "INVENTORY_APP";
+    const ABOUT: &'static str = "the inventory";
 }
 
 /// `ORDERS_DB_...`

@@ -3,6 +3,8 @@
 pub mod config;
 pub mod customers;
 pub mod dead_letters;
+pub mod inventory;
+pub mod orders;
 pub mod payments;
 mod schema;
 pub mod shippings;
@@ -24,6 +26,7 @@ use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
 use config::{Command, Config};
+use inventory::Inventory;
 use timer::Timers;
 
 /// The history of the schema.
@@ -38,8 +41,12 @@ const BATCH_LIMIT: Duration = Duration::from_secs(4);
 /// What the handlers and the consumers share.
 #[derive(Clone)]
 pub struct App {
-    /// The payments' database.
+    /// The database of all contexts.
     pub database: Database,
+    /// Knows the beers.
+    pub inventory: Inventory,
+    /// How long what waits.
+    pub limits: Limits,
 }
 
 /// How long the billing waits, and how often it tries, where that is not a matter of one request. These are constants of
@@ -48,16 +55,19 @@ pub struct App {
 pub struct Limits {
     /// How often the timers look.
     pub timers: timer::Limits,
+    /// How long an order waits for its shipping.
+    pub orders: orders::Limits,
     /// How long a shipping waits for its customer.
     pub shippings: shippings::Limits,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
+    info(title = "crud-master billing", description = "Payments, customers, orders and shippings, kept in PostgreSQL."),
     tags(
         (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
         (name = "customers", description = "Customers: who gets an order"),
+        (name = "orders", description = "Orders: collected, checked out, shipped or cancelled"),
         (name = "shippings", description = "Shippings: what becomes of an order that was checked out"),
     )
 )]
@@ -68,24 +78,31 @@ pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
         .merge(customers::router())
+        .merge(orders::router())
         .merge(shippings::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
 
 /// Every consumer of the billing.
-fn consumers(app: &App, limits: &Limits) -> Consumers {
+fn consumers(app: &App) -> Consumers {
     let database = || app.database.clone();
     Consumers::default()
         .on(payments::Record {
             database: database(),
         })
+        .on(payments::Refunds {
+            database: database(),
+        })
         .on(customers::Answer {
+            database: database(),
+        })
+        .on(orders::Updates {
             database: database(),
         })
         .on(shippings::Open {
             database: database(),
-            limits: limits.shippings,
+            limits: app.limits.shippings,
         })
         .on(shippings::Conclude {
             database: database(),
@@ -93,11 +110,17 @@ fn consumers(app: &App, limits: &Limits) -> Consumers {
 }
 
 /// Every timer of the billing.
-fn timers(app: &App, limits: &Limits) -> Timers {
-    Timers::default().on(shippings::AskAgain {
-        database: app.database.clone(),
-        limits: limits.shippings,
-    })
+fn timers(app: &App) -> Timers {
+    let database = || app.database.clone();
+    Timers::default()
+        .on(orders::Overdue {
+            database: database(),
+            limits: app.limits.orders,
+        })
+        .on(shippings::AskAgain {
+            database: database(),
+            limits: app.limits.shippings,
+        })
 }
 
 /// Does what the command line says.
@@ -140,8 +163,10 @@ pub async fn start_within(
 ) -> anyhow::Result<Running> {
     let app = App {
         database: Database::new(&config.database),
+        inventory: Inventory::new(&config.inventory)?,
+        limits: *limits,
     };
-    let (consumers, timers) = (consumers(&app, limits), timers(&app, limits));
+    let (consumers, timers) = (consumers(&app), timers(&app));
     let names = consumers.names().chain([outbox::NAME]);
     parts.check(names.chain(timers.names()))?;
     let bound = runtime.bind(&config.listen).await?;
@@ -171,9 +196,10 @@ pub async fn start_within(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use platform::database;
+    use platform::{config::prefixed::Endpoint, database};
     use std::collections::BTreeSet;
 
     /// A queue that the topology gives to the billing and that has no consumer would only grow.
@@ -188,10 +214,17 @@ mod tests {
             password: "".into(),
             pool: 1,
         };
+        let inventory = Endpoint {
+            variables: "INVENTORY_APP",
+            host: "127.0.0.1".into(),
+            port: 1,
+        };
         let app = App {
             database: Database::new(&settings),
+            inventory: Inventory::new(&inventory).unwrap(),
+            limits: Limits::default(),
         };
-        let consumers = consumers(&app, &Limits::default());
+        let consumers = consumers(&app);
         let read = Service::Billing.reads().map(|queue| queue.name);
         assert_eq!(
             consumers.queues().collect::<BTreeSet<_>>(),

@@ -9,6 +9,16 @@ diesel::table! {
         message_id -> Uuid,
         recorded_at -> Timestamptz,
         fingerprint -> Nullable<Bytea>,
+        order_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    refunds (order_id) {
+        order_id -> Uuid,
+        user_id -> Uuid,
+        total_amount -> Numeric,
+        recorded_at -> Timestamptz,
     }
 }
 
@@ -20,7 +30,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(orders, rejections,);
+diesel::allow_tables_to_appear_in_same_query!(orders, refunds, rejections,);
 
 pub(crate) mod customers {
     diesel::table! {

@@ -6,7 +6,7 @@ use platform::{
     database, telemetry,
 };
 
-/// Movies over HTTP, kept in PostgreSQL.
+/// Movies and beers over HTTP, kept in PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Config {
@@ -16,7 +16,7 @@ pub struct Config {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Prefixed<Endpoint, InventoryApp>,
-    /// Where the movies are.
+    /// Where the movies and beers are.
     #[command(flatten)]
     pub database: Prefixed<database::Settings, MoviesDb>,
     /// How to log.

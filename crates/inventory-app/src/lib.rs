@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod beers;
 pub mod config;
 pub mod movies;
 mod schema;
+mod search;
 
 use std::time::Duration;
 
@@ -27,14 +29,17 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// The movies' database.
+    /// The database of movies and beers.
     pub database: Database,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master inventory", description = "Movies, kept in PostgreSQL."),
-    tags((name = "movies", description = "The inventory of movies"))
+    info(title = "crud-master inventory", description = "Movies and beers, kept in PostgreSQL."),
+    tags(
+        (name = "movies", description = "The inventory of movies"),
+        (name = "beers", description = "The inventory of beers, with their prices")
+    )
 )]
 struct Api;
 
@@ -42,6 +47,7 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(movies::router())
+        .merge(beers::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }

@@ -124,10 +124,7 @@ impl Problem {
     /// 422: well-formed, but against the rules; every wrong field is named.
     pub fn unprocessable(errors: Vec<FieldError>) -> Self {
         let detail = "the body breaks the rules named in `errors`";
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
     }
 
     /// 503: something behind us is absent or late; worth another try after a second.
@@ -140,6 +137,12 @@ impl Problem {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.get_or_insert_default().insert(name, value);
         self
+    }
+
+    /// Names the places that are wrong, of the body or of what the request is about.
+    #[must_use]
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
     }
 
     /// Keeps the cause, for the log only.

@@ -22,25 +22,16 @@ use axum::{
 };
 use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{self, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use platform::{
     error::{causes, chain},
-    http::caller::Caller,
+    http::{caller::Caller, client},
     problem::Problem,
 };
 use tokio::{
     select,
     time::{sleep, timeout},
 };
-
-/// How long a connection to a service may take: the 503 for an absent service is due within a second.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
-
-/// How long a connection may idle: less than the 10 s of the services, so that the gateway closes it, not the service.
-const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Idle connections that are kept for each service.
 const IDLE_CONNECTIONS: usize = 256;
@@ -82,26 +73,12 @@ impl Upstream {
     /// # Errors
     /// When `host` is no host.
     pub fn new(name: &'static str, host: &str, port: u16) -> Result<Self, InvalidUri> {
-        let bare = host.trim_matches(['[', ']']);
-        let authority: Authority = if bare.contains(':') {
-            format!("[{bare}]:{port}").parse()?
-        } else {
-            format!("{bare}:{port}").parse()?
-        };
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_LIMIT));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_LIMIT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .set_host(false)
-            .build(connector);
+        let authority = client::authority(host, port)?;
         Ok(Self {
             name,
             host: headers::text(authority.as_str()),
             authority,
-            client,
+            client: client::connections(IDLE_CONNECTIONS),
             waits: Waits::default(),
         })
     }

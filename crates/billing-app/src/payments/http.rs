@@ -40,6 +40,14 @@ pub(super) struct PaymentBody {
     /// What they cost together: exact, with two decimals.
     #[schema(example = "180.00", value_type = String, pattern = r"^[0-9]{1,12}\.[0-9]{2}$")]
     total_amount: Decimal,
+    /// The order that a checkout paid for; absent for every other payment.
+    #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<Uuid>,
+    /// `true` when the order was cancelled and its refund is recorded; else absent. Lists do not say it.
+    #[schema(example = true, required = false)]
+    #[serde(skip_serializing_if = "is_false")]
+    refunded: bool,
     #[serde(skip)]
     key: i64,
 }
@@ -93,7 +101,10 @@ pub(super) async fn get(
     Path(id): Path<Uuid>,
 ) -> Result<Json<OutcomeBody>, Problem> {
     match app.database.run(async |c| Outcome::of(c, id).await).await? {
-        Outcome::Recorded(order) => Ok(Json(OutcomeBody::Processed(order.into()))),
+        Outcome::Recorded { order, refunded } => Ok(Json(OutcomeBody::Processed(PaymentBody {
+            refunded,
+            ..order.into()
+        }))),
         Outcome::Rejected { reason } => Ok(Json(OutcomeBody::Rejected(RejectedBody {
             id,
             status: "rejected",
@@ -112,9 +123,16 @@ impl From<Order> for PaymentBody {
             user_id: order.user_id,
             number_of_items: order.number_of_items,
             total_amount: order.total_amount,
+            order_id: order.order_id,
+            refunded: false,
             key: order.id,
         }
     }
+}
+
+/// Whether to leave it out.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The recorded payments, for [`list::answer`].

@@ -1,4 +1,4 @@
-//! The rows of `orders` and `rejections`, and their queries.
+//! The rows of `orders`, `rejections` and `refunds`, and their queries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,15 +8,15 @@ use std::{
 use broker::Received;
 use diesel::{
     prelude::*,
-    sql_types::{Array, Binary, Integer, Numeric, Text, Uuid as SqlUuid},
+    sql_types::{Array, Binary, Integer, Nullable, Numeric, Text, Uuid as SqlUuid},
 };
-use messages::payments::Payment;
+use messages::{payments::Payment, refunds::Refund};
 use platform::database::{Connection, DatabaseError};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::schema::{orders, rejections};
+use crate::schema::{orders, refunds, rejections};
 
 /// A batch may take longer than a reader would wait: only the queue waits.
 pub(super) const RECORD_LIMIT: Duration = Duration::from_secs(4);
@@ -29,6 +29,7 @@ pub(super) struct Recording {
     numbers_of_items: Vec<i32>,
     total_amounts: Vec<Decimal>,
     fingerprints: Vec<Vec<u8>>,
+    order_ids: Vec<Option<Uuid>>,
 }
 
 /// A recorded payment.
@@ -40,12 +41,13 @@ pub(super) struct Order {
     pub(super) number_of_items: i32,
     pub(super) total_amount: Decimal,
     pub(super) message_id: Uuid,
+    pub(super) order_id: Option<Uuid>,
 }
 
 /// What is known of a payment.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Recorded(Order),
+    Recorded { order: Order, refunded: bool },
     Rejected { reason: String },
     Unknown,
 }
@@ -70,6 +72,7 @@ impl Recording {
             numbers_of_items: payments().map(Payment::number_of_items).collect(),
             total_amounts: payments().map(Payment::total_amount).collect(),
             fingerprints: batch.iter().map(fingerprint).collect(),
+            order_ids: batch.iter().map(order_of).collect(),
         }
     }
 
@@ -82,14 +85,15 @@ impl Recording {
         connection: &mut Connection,
     ) -> Result<Vec<usize>, DatabaseError> {
         let query = diesel::sql_query(
-            "INSERT INTO orders (message_id, user_id, number_of_items, total_amount, fingerprint) \
-             SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT (message_id) DO NOTHING RETURNING message_id",
+            "INSERT INTO orders (message_id, user_id, number_of_items, total_amount, fingerprint, order_id) \
+             SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT (message_id) DO NOTHING RETURNING message_id",
         )
         .bind::<Array<SqlUuid>, _>(self.ids.clone())
         .bind::<Array<Text>, _>(self.user_ids.clone())
         .bind::<Array<Integer>, _>(self.numbers_of_items.clone())
         .bind::<Array<Numeric>, _>(self.total_amounts.clone())
-        .bind::<Array<Binary>, _>(self.fingerprints.clone());
+        .bind::<Array<Binary>, _>(self.fingerprints.clone())
+        .bind::<Array<Nullable<SqlUuid>>, _>(self.order_ids.clone());
         let inserted: Vec<MessageId> = connection.load(query).await?;
         if inserted.len() == self.ids.len() {
             return Ok(Vec::new());
@@ -101,6 +105,13 @@ impl Recording {
         };
         Ok((0..self.ids.len()).filter(differs).collect())
     }
+}
+
+/// The order that a checkout has paid for: its payment has the same id. A client may name an order, too, and cannot choose
+/// the id.
+fn order_of(received: &Received<Payment>) -> Option<Uuid> {
+    let named = received.message.order_id();
+    named.filter(|order_id| *order_id == received.id)
 }
 
 /// The ids that were recorded earlier, and those that are in the batch twice.
@@ -165,6 +176,37 @@ pub(super) async fn record_rejections(
     connection.execute(query).await.map(drop)
 }
 
+/// Records refunds, each order's once. Returns the places of those that contradict the one that is recorded.
+pub(super) async fn record_refunds(
+    connection: &mut Connection,
+    batch: &[Received<Refund>],
+) -> Result<Vec<usize>, DatabaseError> {
+    let refunds = || batch.iter().map(|received| &received.message);
+    let query = diesel::sql_query(
+        "INSERT INTO refunds (order_id, user_id, total_amount) SELECT * FROM unnest($1, $2, $3) \
+         ON CONFLICT (order_id) DO NOTHING",
+    )
+    .bind::<Array<SqlUuid>, _>(refunds().map(|refund| refund.order_id).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(refunds().map(|refund| refund.user_id).collect::<Vec<_>>())
+    .bind::<Array<Numeric>, _>(
+        refunds()
+            .map(|refund| refund.total_amount)
+            .collect::<Vec<_>>(),
+    );
+    connection.execute(query).await?;
+    let ids: Vec<_> = refunds().map(|refund| refund.order_id).collect();
+    let recorded = refunds::table
+        .filter(refunds::order_id.eq_any(ids))
+        .select((refunds::order_id, refunds::user_id, refunds::total_amount));
+    let recorded: BTreeSet<(Uuid, Uuid, Decimal)> =
+        connection.load(recorded).await?.into_iter().collect();
+    let contradicts = |(place, refund): (usize, &Refund)| {
+        let row = (refund.order_id, refund.user_id, refund.total_amount);
+        (!recorded.contains(&row)).then_some(place)
+    };
+    Ok(refunds().enumerate().filter_map(contradicts).collect())
+}
+
 impl Order {
     /// In the order in which they were recorded, from after `last`.
     pub(super) async fn after(
@@ -187,7 +229,12 @@ impl Outcome {
             .filter(orders::message_id.eq(id))
             .select(Order::as_select());
         if let Some(order) = connection.optional(order).await? {
-            return Ok(Self::Recorded(order));
+            let refund = refunds::table.filter(refunds::order_id.nullable().eq(order.order_id));
+            let refunded = connection
+                .optional(refund.select(refunds::order_id))
+                .await?;
+            let refunded = refunded.is_some_and(|_: Uuid| true);
+            return Ok(Self::Recorded { order, refunded });
         }
         let reason = rejections::table.find(id).select(rejections::reason);
         let reason = connection.optional(reason).await?;

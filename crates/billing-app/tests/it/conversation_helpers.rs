@@ -33,6 +33,7 @@ pub(crate) fn short() -> Limits {
             repetitions: 2,
             batch: 7,
         },
+        ..Limits::default()
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) fn program(servers: &Servers, amqp_port: u16, http_port: u16) -> Comm
         .env_clear()
         .env("BILLING_APP_HOST", "127.0.0.1")
         .env("BILLING_APP_PORT", http_port.to_string())
+        .env("INVENTORY_APP_HOST", "127.0.0.1")
+        .env("INVENTORY_APP_PORT", servers.inventory_port.to_string())
         .env("ORDERS_DB_HOST", &database.host)
         .env("ORDERS_DB_PORT", database.port.to_string())
         .env("ORDERS_DB_NAME", &database.name)

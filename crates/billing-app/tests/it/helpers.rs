@@ -23,6 +23,8 @@ pub(crate) const DEAD: &str = "billing_queue.dead";
 pub(crate) struct Servers {
     pub(crate) database: TestDatabase,
     pub(crate) broker: TestBroker,
+    /// Where the inventory is; nobody listens at the port that is there at first.
+    pub(crate) inventory_port: u16,
 }
 
 /// A running billing.
@@ -33,13 +35,19 @@ pub(crate) struct Billing {
 
 impl Servers {
     pub(crate) async fn prepare() -> Self {
-        let servers = Self {
-            database: TestDatabase::create().await,
-            broker: TestBroker::create().await,
-        };
+        let servers = Self::without_queues().await;
         let queue = json!({ "x-queue-type": "quorum" });
         servers.broker.declare_queue(QUEUE, queue.clone()).await;
         servers.broker.declare_queue(DEAD, queue).await;
+        servers
+    }
+
+    pub(crate) async fn without_queues() -> Self {
+        let servers = Self {
+            database: TestDatabase::create().await,
+            broker: TestBroker::create().await,
+            inventory_port: 1,
+        };
         migrate(&servers.config(&[]).database, MIGRATIONS)
             .await
             .unwrap();
@@ -55,9 +63,12 @@ impl Servers {
     fn config_at(&self, amqp_port: u16, command: &[&str]) -> Config {
         let (database, broker) = (&self.database, &self.broker);
         let (database_port, amqp_port) = (database.port.to_string(), amqp_port.to_string());
+        let inventory_port = self.inventory_port.to_string();
         let settings = [
             ("billing-app-host", "127.0.0.1"),
             ("billing-app-port", "0"),
+            ("inventory-app-host", "127.0.0.1"),
+            ("inventory-app-port", &inventory_port),
             ("orders-db-host", &database.host),
             ("orders-db-port", &database_port),
             ("orders-db-name", &database.name),

@@ -30,8 +30,11 @@ async fn without_a_choice_all_parts_run() {
             "customers",
             "database",
             "listener",
+            "orders",
+            "orders-timer",
             "outbox",
             "payments",
+            "refunds",
             "shippings",
             "shippings-detail",
             "shippings-timer",
@@ -97,7 +100,7 @@ async fn an_unknown_part_is_an_error_that_names_the_parts() {
     let started = servers.start_parts(&["--only", "http,paiments"]).await;
     assert_eq!(
         started.err().unwrap().to_string(),
-        "--only: there is no part 'paiments'; the parts are: http, payments, customers, shippings, \
-         shippings-detail, outbox, shippings-timer"
+        "--only: there is no part 'paiments'; the parts are: http, payments, refunds, customers, orders, \
+         shippings, shippings-detail, outbox, orders-timer, shippings-timer"
     );
 }

@@ -11,6 +11,7 @@ mod posted;
 mod tests;
 
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
 pub use parse::{FieldError, Rejection};
 pub use posted::PostedPayment;
@@ -29,13 +30,18 @@ pub const USER_ID_MAX: usize = 64;
 /// The most digits that `total_amount` may have before its decimal point.
 pub const AMOUNT_DIGITS_MAX: usize = 12;
 
-/// A payment whose values are known to be possible; the only way to get one is [`Payment::parse`].
+/// A payment whose values are known to be possible; the only ways to get one are [`Payment::parse`] and
+/// [`Payment::of_order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     user_id: String,
     number_of_items: i32,
     total_amount: Decimal,
+    order_id: Option<Uuid>,
 }
+
+/// The most that a payment can amount to.
+pub const AMOUNT_MAX: Decimal = Decimal::from_parts(276_447_231, 23_283, 0, false, 2);
 
 impl Message for Payment {
     const ROUTE: Route = Route::Queue(QUEUE);
@@ -51,16 +57,38 @@ impl Message for Payment {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "user_id": self.user_id,
             "number_of_items": self.number_of_items.to_string(),
             "total_amount": self.total_amount.to_string(),
         });
+        if let Some(order_id) = self.order_id {
+            body["order_id"] = order_id.to_string().into();
+        }
         body.to_string().into_bytes()
     }
 }
 
 impl Payment {
+    /// The payment of an order at its checkout; `None` when no payment can have such values. The message's id is that of
+    /// the order.
+    #[must_use]
+    pub fn of_order(
+        order_id: Uuid,
+        user_id: Uuid,
+        number_of_items: i32,
+        total_amount: Decimal,
+    ) -> Option<Self> {
+        let is_exact = total_amount.round_dp(2) == total_amount;
+        let fits = is_exact && (Decimal::ZERO..=AMOUNT_MAX).contains(&total_amount);
+        (fits && number_of_items >= 1).then(|| Self {
+            user_id: user_id.to_string(),
+            number_of_items,
+            total_amount,
+            order_id: Some(order_id),
+        })
+    }
+
     /// Who pays: 1..=[`USER_ID_MAX`] characters, none of them a control character.
     #[must_use]
     pub fn user_id(&self) -> &str {
@@ -77,5 +105,12 @@ impl Payment {
     #[must_use]
     pub fn total_amount(&self) -> Decimal {
         self.total_amount
+    }
+
+    /// The order that it says it pays for. It is true only when the message's id is the same: a client may write any order
+    /// into the body, and no client can choose the id.
+    #[must_use]
+    pub fn order_id(&self) -> Option<Uuid> {
+        self.order_id
     }
 }

@@ -6,6 +6,7 @@ use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::{AMOUNT_DIGITS_MAX, Payment, PostedPayment, USER_ID_MAX};
 use crate::money::{self, is_whole};
@@ -48,11 +49,13 @@ pub(super) fn payment(body: &[u8]) -> Result<Payment, Rejection> {
     let user_id = field("/user_id", posted.user_id, user_id)?;
     let number_of_items = field("/number_of_items", posted.number_of_items, number_of_items)?;
     let total_amount = field("/total_amount", posted.total_amount, total_amount)?;
+    let order_id = posted.order_id.and_then(order_id);
     match (user_id, number_of_items, total_amount) {
         (Ok(user_id), Ok(number_of_items), Ok(total_amount)) => Ok(Payment {
             user_id,
             number_of_items,
             total_amount,
+            order_id,
         }),
         (a, b, c) => Err(Rejection::Invalid(
             [a.err(), b.err(), c.err()].into_iter().flatten().collect(),
@@ -72,6 +75,11 @@ fn wire(body: &[u8]) -> Result<PostedPayment<'_>, Rejection> {
         }]));
     }
     serde_json::from_str(value.get()).map_err(|error| malformed(&error))
+}
+
+/// The id of an order; anything else is ignored, as every field that a client adds.
+fn order_id(value: &RawValue) -> Option<Uuid> {
+    serde_json::from_str(value.get()).ok()
 }
 
 /// What a JSON value says, as text.

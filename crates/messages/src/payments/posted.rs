@@ -39,6 +39,10 @@ pub struct PostedPayment<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     #[schema(required = true, schema_with = total_amount)]
     pub(super) total_amount: Option<&'a RawValue>,
+    /// The order that a checkout pays for; of a client it is a field like any other that is ignored.
+    #[serde(borrow, default, deserialize_with = "present")]
+    #[schema(ignore)]
+    pub(super) order_id: Option<&'a RawValue>,
 }
 
 /// Keeps `null` apart from "not there": `Option` alone would take both for the same.

@@ -274,6 +274,38 @@ fn documented(pattern: &str) -> impl Strategy<Value = String> {
     proptest::string::string_regex(inner).unwrap()
 }
 
+#[test]
+fn the_order_of_a_body_is_read_and_anything_else_there_is_ignored() {
+    let order = "0198c0de-0000-7000-8000-000000000001";
+    let of = |order_id: &str| {
+        let body = EXAMPLE.replace('}', &format!(r#","order_id":{order_id}}}"#));
+        parse(&body).unwrap().order_id()
+    };
+    assert_eq!(of(&format!("\"{order}\"")), order.parse().ok());
+    for other in ["7", "null", "\"7\"", "{}", "\"\\ud800\"", "[1,[2]]"] {
+        assert_eq!(of(other), None, "{other}");
+    }
+    assert_eq!(parse(EXAMPLE).unwrap().order_id(), None);
+}
+
+#[test]
+fn the_payment_of_an_order_comes_through_unchanged() {
+    let (order, user) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let payment = Payment::of_order(order, user, 3, Decimal::new(620, 2)).unwrap();
+    assert_eq!(Payment::parse(&payment.encode()).unwrap(), payment);
+    assert_eq!(payment.order_id(), Some(order));
+    assert_eq!(AMOUNT_MAX.to_string(), "999999999999.99");
+    for (items, cents, scale) in [
+        (0, 1, 2),
+        (1, -1, 2),
+        (1, 100_000_000_000_000, 2),
+        (1, 1, 3),
+    ] {
+        let amount = Decimal::new(cents, scale);
+        assert_eq!(Payment::of_order(order, user, items, amount), None);
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_an_answer(body in proptest::collection::vec(any::<u8>(), 0..200)) {

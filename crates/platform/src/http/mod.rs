@@ -1,12 +1,14 @@
 //! How a router is served: limits, the request's context, one error shape, slashes.
 //!
 //! [`app`] wraps the routes of a service; [`server::serve`] runs them. What a handler takes is in [`extract`], what it
-//! gives in [`answer`] and [`list`].
+//! gives in [`answer`] and [`list`]; what it asks of another service in [`client`].
 
 pub mod answer;
 pub mod caller;
+pub mod client;
 mod client_stream;
 pub mod context;
+pub mod escape;
 pub mod extract;
 pub mod json;
 pub mod list;

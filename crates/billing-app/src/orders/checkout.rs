@@ -1,0 +1,97 @@
+//! Checkout: the open order of a user, at the prices that the user was shown, becomes one to be shipped and paid.
+//!
+//! Everything or nothing: the order's state and history, the payment and the request for a shipping are one transaction.
+//! A refusal changes nothing, not even the prices that count as shown.
+
+use broker::outbox;
+use platform::{
+    database::Connection,
+    http::context::RequestContext,
+    problem::{FieldError, Problem},
+};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{
+    model::{self, Line, Order},
+    open::{ATTEMPTS, changed},
+    outgoing, total,
+};
+use crate::{App, inventory::Beers};
+
+/// Checks out the open order of a user.
+///
+/// # Errors
+/// 409 when a beer is gone or has another price, 422 when there is nothing to check out or it costs too much, 503 when the
+/// inventory does not answer.
+pub(super) async fn check_out(
+    app: &App,
+    user_id: Uuid,
+    context: &RequestContext,
+) -> Result<Order, Problem> {
+    for _ in 0..ATTEMPTS {
+        let find = async |c: &mut Connection| Order::find_open(c, user_id).await;
+        let order: Option<Order> = app.database.run(find).await?;
+        let order = order.filter(|order| !order.lines.is_empty());
+        let order = order.ok_or_else(empty)?;
+        let beers = app.inventory.beers(order.skus(), context).await?;
+        compare(&order.lines, &beers)?;
+        let total = total::payable(&order.lines)?;
+        let fix = async |c: &mut Connection| fix(c, app, user_id, &order, total, context).await;
+        let fixed: Result<Option<Order>, Problem> = app.database.transaction(fix).await;
+        if let Some(order) = fixed? {
+            return Ok(order);
+        }
+    }
+    Err(changed())
+}
+
+/// `None` when the order is not the one any more that was compared.
+async fn fix(
+    connection: &mut Connection,
+    app: &App,
+    user_id: Uuid,
+    seen: &Order,
+    total: Decimal,
+    context: &RequestContext,
+) -> Result<Option<Order>, Problem> {
+    if model::lock_open(connection, user_id).await? != Some(seen.id) {
+        return Ok(None);
+    }
+    let order = Order::find(connection, seen.id).await?;
+    let Some(order) = order.filter(|order| order.lines == seen.lines) else {
+        return Ok(None);
+    };
+    model::check_out(connection, order.id, total, app.limits.orders.answer).await?;
+    let payment = outgoing::payment(&order, user_id, total).ok_or_else(changed)?;
+    let messages = [payment, outgoing::create(&order, 1)];
+    let messages = messages.map(|message| outgoing::from_request(message, context));
+    outbox::add_all(connection, &messages).await?;
+    Ok(Order::find(connection, order.id).await?)
+}
+
+/// Every line costs what its user was shown.
+fn compare(lines: &[Line], beers: &Beers) -> Result<(), Problem> {
+    let wrong = lines.iter().enumerate().filter_map(|(index, line)| {
+        let detail = match beers.get(&line.sku) {
+            None => format!("{} is not sold any more", line.sku),
+            Some(beer) if beer.price != line.price => {
+                let Line { sku, price, .. } = line;
+                format!("{sku} costs {:.2} now, not {price:.2}", beer.price)
+            }
+            Some(_) => return None,
+        };
+        Some(FieldError::new(format!("/beers/{index}"), detail))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let detail =
+        "the beers named in `errors` are gone or have another price; read the current order again";
+    Err(Problem::conflict(detail).with_errors(wrong))
+}
+
+fn empty() -> Problem {
+    Problem::unprocessable(vec![FieldError::new("/beers", "must not be empty")])
+}

@@ -1,0 +1,231 @@
+//! The routes of orders: what they take, answer and document.
+
+use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
+use broker::outbox;
+use platform::{
+    database::Connection,
+    http::{
+        answer,
+        caller::Caller,
+        context::RequestContext,
+        extract::{self, Path},
+        list::{self, Page, Rows, UuidPageQuery},
+    },
+    problem::Problem,
+};
+use uuid::Uuid;
+
+use super::{
+    body::{AddBody, NewOrderBody, OrderBody, RemoveBody},
+    checkout,
+    model::{self, Order},
+    open, outgoing,
+    status::Status,
+};
+use crate::App;
+
+/// List orders
+///
+/// A user's own, the open one too; all of them for the operator. Everything, streamed, in the order in which they were made;
+/// or a page with `limit`. An open order has the prices that its user was shown last.
+#[utoipa::path(get, path = "/api/orders", tag = "orders", params(UuidPageQuery), responses(
+    (status = 200, body = [OrderBody], description = "The orders",
+        headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
+))]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    page: Page<Uuid>,
+) -> Result<Response, Problem> {
+    let user_id = match caller {
+        Caller::Operator => None,
+        Caller::User { .. } | Caller::Anonymous => Some(user(caller)?),
+    };
+    list::answer(OrdersOf { app, user_id }, page).await
+}
+
+/// Get an order
+///
+/// With its history, for its user and for the operator. An open one has the prices of now for its user, and for the operator
+/// those that its user was shown last.
+#[utoipa::path(get, path = "/api/orders/{id}", tag = "orders",
+    params(("id" = Uuid, Path, example = "0198c0de-0000-7000-8000-000000000001")), responses(
+    (status = 200, body = OrderBody, description = "The order"),
+    (status = 404, description = "The caller has no order with this id"),
+))]
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(context): Extension<RequestContext>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<OrderBody>, Problem> {
+    let find = async |c: &mut Connection| Order::find(c, id).await;
+    let order: Option<Order> = app.database.run(find).await?;
+    let order = order.filter(|order| may_see(caller, order));
+    let order = order.ok_or_else(|| Problem::not_found("no order has this id"))?;
+    match caller {
+        Caller::User { .. } if order.status == Status::Open => {
+            let shown = open::shown(&app, order, &context).await?;
+            Ok(Json(shown.into()))
+        }
+        _ => Ok(Json(order.into())),
+    }
+}
+
+/// Order for a customer
+///
+/// An order without beers, which costs nothing. It is taken for an unknown customer, too: the shipping finds out, and the
+/// order is cancelled.
+#[utoipa::path(post, path = "/api/orders", tag = "orders", request_body = NewOrderBody, responses(
+    (status = 201, body = OrderBody, description = "The order, `PROCESSING`",
+        headers(("Location" = String, description = "Where it is"))),
+))]
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(context): Extension<RequestContext>,
+    extract::Json(body): extract::Json<NewOrderBody>,
+) -> Result<Response, Problem> {
+    operator(caller)?;
+    let (id, again) = (Uuid::now_v7(), app.limits.orders.answer);
+    let create = async |c: &mut Connection| {
+        model::insert_processing(c, id, body.customer, again).await?;
+        let order = Order::find(c, id).await?;
+        if let Some(order) = &order {
+            let message = outgoing::from_request(outgoing::create(order, 1), &context);
+            outbox::add(c, &message).await?;
+        }
+        Ok::<_, Problem>(order)
+    };
+    let order = app.database.transaction(create).await?;
+    Ok(located(
+        StatusCode::CREATED,
+        order.ok_or_else(open::changed)?,
+    ))
+}
+
+/// Get the open order
+///
+/// It is made when there is none. Its prices are those of now, and count as shown to the user. A beer that is not sold any
+/// more keeps its last price until it is removed; a checkout names it.
+#[utoipa::path(get, path = "/api/orders/current", tag = "orders", responses(
+    (status = 200, body = OrderBody, description = "The open order"),
+    (status = 409, description = "The order was changed meanwhile"),
+))]
+pub(super) async fn current(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(context): Extension<RequestContext>,
+) -> Result<Json<OrderBody>, Problem> {
+    let order = open::current(&app, user(caller)?, &context).await?;
+    Ok(Json(order.into()))
+}
+
+/// Add to the open order
+///
+/// The quantity is added to what is there. The prices of the answer are those of now, and count as shown to the user. An
+/// order has up to 100 beers, up to 1,000,000 pieces of each, and costs up to 9999999999.99.
+#[utoipa::path(put, path = "/api/orders/current", tag = "orders", request_body = AddBody, responses(
+    (status = 201, body = OrderBody, description = "The open order as it is now",
+        headers(("Location" = String, description = "Where it is"))),
+    (status = 404, description = "No beer has this sku"),
+    (status = 409, description = "The order was changed meanwhile"),
+))]
+pub(super) async fn add(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(context): Extension<RequestContext>,
+    extract::Json(body): extract::Json<AddBody>,
+) -> Result<Response, Problem> {
+    let order = open::add(&app, user(caller)?, &body, &context).await?;
+    Ok(located(StatusCode::CREATED, order))
+}
+
+/// Remove from the open order
+///
+/// All pieces of the beer.
+#[utoipa::path(delete, path = "/api/orders/current", tag = "orders", request_body = RemoveBody, responses(
+    (status = 204, description = "It is not in the order any more"),
+    (status = 404, description = "It was not in the order"),
+))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    extract::Json(body): extract::Json<RemoveBody>,
+) -> Result<StatusCode, Problem> {
+    open::remove(&app, user(caller)?, body.sku).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Check out the open order
+///
+/// At the prices that the user was shown last. The order is `PROCESSING` then: it is paid, and its shipping was asked for. A
+/// refusal changes nothing.
+#[utoipa::path(post, path = "/api/orders/checkout", tag = "orders", responses(
+    (status = 200, body = OrderBody, description = "The order, `PROCESSING`, with its total",
+        headers(("Location" = String, description = "Where it is"))),
+    (status = 409, description = "Beers are gone or have another price: `errors` names them; or the order was changed meanwhile"),
+    (status = 422, description = "There is nothing in it, or it costs too much"),
+))]
+pub(super) async fn check_out(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(context): Extension<RequestContext>,
+) -> Result<Response, Problem> {
+    let order = checkout::check_out(&app, user(caller)?, &context).await?;
+    Ok(located(StatusCode::OK, order))
+}
+
+/// The orders of a user, or of all, for [`list::answer`].
+#[derive(Clone)]
+struct OrdersOf {
+    app: App,
+    user_id: Option<Uuid>,
+}
+
+impl Rows for OrdersOf {
+    type Row = OrderBody;
+    type Key = Uuid;
+
+    async fn after(&self, last: Option<Uuid>, count: u16) -> Result<Vec<OrderBody>, Problem> {
+        let user_id = self.user_id;
+        let page = async |c: &mut Connection| Order::after(c, user_id, last, count).await;
+        let orders: Vec<Order> = self.app.database.run(page).await?;
+        Ok(orders.into_iter().map(OrderBody::from).collect())
+    }
+
+    fn key(order: &OrderBody) -> Uuid {
+        order.id
+    }
+}
+
+fn located(status: StatusCode, order: Order) -> Response {
+    let location = format!("/api/orders/{}", order.id);
+    answer::located(status, &location, OrderBody::from(order))
+}
+
+fn may_see(caller: Caller, order: &Order) -> bool {
+    match caller {
+        Caller::Operator => true,
+        Caller::User { id, .. } => order.user_id == Some(id),
+        Caller::Anonymous => false,
+    }
+}
+
+fn user(caller: Caller) -> Result<Uuid, Problem> {
+    let wanted = "this route needs the token of a user";
+    match caller {
+        Caller::User { id, .. } => Ok(id),
+        Caller::Operator => Err(Problem::forbidden(wanted)),
+        Caller::Anonymous => Err(Problem::unauthorized(wanted)),
+    }
+}
+
+fn operator(caller: Caller) -> Result<(), Problem> {
+    let wanted = "this route needs the operator's token";
+    match caller {
+        Caller::Operator => Ok(()),
+        Caller::User { .. } => Err(Problem::forbidden(wanted)),
+        Caller::Anonymous => Err(Problem::unauthorized(wanted)),
+    }
+}

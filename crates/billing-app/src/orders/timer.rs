@@ -1,0 +1,102 @@
+//! Orders whose shipping does not answer: they ask again, and are cancelled in the end.
+
+use std::time::Duration;
+
+use broker::outbox;
+use platform::database::{Connection, Database, DatabaseError};
+
+use super::{
+    ending,
+    model::{self, Locked, Order},
+    outgoing,
+    status::Status,
+};
+use crate::{BATCH_LIMIT, timer::Timer};
+
+/// How long an order waits, and how often it asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a shipping has to answer before it is asked for again.
+    pub answer: Duration,
+    /// How often it is asked for again before the order is cancelled.
+    pub again: i32,
+    /// The most orders of one round, which is followed at once when it was full. The longest orders have 250 kB: more of
+    /// them might not be done in the time of a round, each time anew.
+    pub batch: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(60),
+            again: 5,
+            batch: 20,
+        }
+    }
+}
+
+/// Asks again for the shippings of overdue orders.
+pub struct Overdue {
+    /// Where the orders are.
+    pub database: Database,
+    /// How long they wait.
+    pub limits: Limits,
+}
+
+impl Timer for Overdue {
+    fn name(&self) -> &'static str {
+        "orders-timer"
+    }
+
+    async fn round(&self) -> Result<bool, DatabaseError> {
+        let limits = self.limits;
+        let round = async |c: &mut Connection| round(c, limits).await;
+        self.database.transaction_within(BATCH_LIMIT, round).await
+    }
+}
+
+async fn round(connection: &mut Connection, limits: Limits) -> Result<bool, DatabaseError> {
+    let overdue = Order::lock_overdue(connection, limits.batch).await?;
+    let is_full = overdue.len() == usize::from(limits.batch);
+    // The first request is no repetition.
+    let (again, given_up): (Vec<_>, Vec<_>) = overdue
+        .into_iter()
+        .partition(|order| order.asks <= limits.again);
+    ask_again(connection, &again, limits.answer).await?;
+    give_up(connection, &given_up).await?;
+    Ok(is_full)
+}
+
+async fn ask_again(
+    connection: &mut Connection,
+    orders: &[Order],
+    answer: Duration,
+) -> Result<(), DatabaseError> {
+    let ids = orders.iter().map(|order| order.id).collect();
+    model::ask_again(connection, ids, answer).await?;
+    let asked = orders
+        .iter()
+        .map(|order| outgoing::create(order, order.asks + 1));
+    outbox::add_all(connection, &asked.collect::<Vec<_>>()).await
+}
+
+/// The shipping is told, too: when it answers after all it must not be on its way.
+async fn give_up(connection: &mut Connection, orders: &[Order]) -> Result<(), DatabaseError> {
+    let ends = orders
+        .iter()
+        .map(|order| (Locked::from(order), Status::Cancelled));
+    ending::end(connection, ends.collect()).await?;
+    let told: Vec<_> = orders.iter().map(outgoing::cancel).collect();
+    outbox::add_all(connection, &told).await
+}
+
+impl From<&Order> for Locked {
+    fn from(order: &Order) -> Self {
+        Self {
+            id: order.id,
+            user_id: order.user_id,
+            status: order.status,
+            total: order.total,
+        }
+    }
+}

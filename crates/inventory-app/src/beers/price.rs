@@ -1,0 +1,115 @@
+//! Prices as clients write them.
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::value::RawValue;
+use utoipa::openapi::{
+    ObjectBuilder, OneOfBuilder, Schema,
+    schema::{SchemaType, Type},
+};
+
+/// The most digits before the decimal point: prices go up to 999,999.99.
+const DIGITS_MAX: usize = 6;
+
+/// What a refused price is told.
+const RULE: &str = "must be a decimal number from 0 to 999999.99 with at most 2 decimals, without sign and exponent";
+
+/// Reads a price from a JSON string or number.
+///
+/// The number is read from its own text: a float could not keep 0.1. A sign, an exponent or a leading zero is refused, not
+/// interpreted, as in payments.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    text(json.get())
+        .and_then(|text| parse(&text))
+        .ok_or_else(|| D::Error::custom(RULE))
+}
+
+/// What the document says of a price.
+pub(super) fn schema() -> Schema {
+    let typed = |kind| ObjectBuilder::new().schema_type(SchemaType::new(kind));
+    let text = typed(Type::String)
+        .pattern(Some(r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?$"))
+        .examples(["3.10"]);
+    let number = typed(Type::Number)
+        .minimum(Some(0))
+        .maximum(Some(999_999.99))
+        .multiple_of(Some(0.01))
+        .examples([3.1]);
+    OneOfBuilder::new().item(text).item(number).build().into()
+}
+
+/// The text of a JSON string or number; `None` for any other value.
+fn text(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str(json).ok().map(Cow::Owned),
+        b'0'..=b'9' => Some(json.into()),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Option<Decimal> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = matches!(whole.len(), 1..=DIGITS_MAX)
+        && matches!(decimals.len(), 1 | 2)
+        && is_number(whole)
+        && is_number(decimals)
+        && (whole == "0" || !whole.starts_with('0'));
+    fits.then(|| Decimal::from_str_exact(text).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<Decimal> {
+        text(json).and_then(|text| parse(&text))
+    }
+
+    #[test]
+    fn strings_and_numbers_are_exact() {
+        for (json, cents) in [
+            ("0", 0),
+            ("\"0.00\"", 0),
+            ("0.1", 10),
+            ("\"3.1\"", 310),
+            ("3.10", 310),
+            ("\"\\u0033\"", 300),
+            ("999999.99", 99_999_999),
+        ] {
+            assert_eq!(read(json), Some(Decimal::new(cents, 2)), "{json}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for json in [
+            "-1",
+            "\"-0\"",
+            "\"+1\"",
+            "1e2",
+            "\"1e2\"",
+            "1.001",
+            "1000000",
+            "\"01\"",
+            "\"\"",
+            "\" 1\"",
+            "\"1.\"",
+            "\".5\"",
+            "\"1,5\"",
+            "\"1.2.3\"",
+            "\"NaN\"",
+            "\"٣\"",
+            "null",
+            "true",
+            "[1]",
+            "{}",
+            "1e400",
+        ] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
+}

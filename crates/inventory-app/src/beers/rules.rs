@@ -1,0 +1,119 @@
+//! The rules of a beer's fields that a length alone does not say.
+
+use axum::http::{Uri, uri::Scheme};
+
+/// The longest sku, in characters.
+pub(super) const SKU_MAX: usize = 255;
+
+/// The longest name, in characters.
+pub(super) const NAME_MAX: usize = 255;
+
+/// The longest image, in characters.
+pub(super) const IMAGE_MAX: usize = 2_000;
+
+/// A sku of visible characters that can stand as one segment of a path. The gateway refuses the paths of all others, so a
+/// beer with such a sku could be made and never be reached.
+pub(super) fn check_sku(sku: &str) -> Result<(), &'static str> {
+    if !matches!(sku.chars().count(), 1..=SKU_MAX) {
+        return Err("must have 1 to 255 characters");
+    }
+    if !sku.chars().all(is_visible) {
+        return Err("must have visible characters only: no blanks, no control characters");
+    }
+    if sku.contains(['/', '\\']) {
+        return Err("must not contain / or \\, as it is one segment of a path");
+    }
+    // Some servers ignore what follows a `;` in a segment.
+    if matches!(sku.split(';').next(), Some("." | "..")) {
+        return Err("must not be . or .., as it is one segment of a path");
+    }
+    Ok(())
+}
+
+/// An http(s) URL, or a path that starts with one slash. Two would name another host.
+pub(super) fn check_image(image: &str) -> Result<(), &'static str> {
+    const RULE: &str = "must be an http or https URL, or a path that starts with /";
+    if image.len() > IMAGE_MAX {
+        return Err("must have at most 2000 characters");
+    }
+    let uri: Uri = image.parse().map_err(|_| RULE)?;
+    let is_url = matches!(uri.scheme(), Some(scheme) if [Scheme::HTTP, Scheme::HTTPS].contains(scheme))
+        && uri.host().is_some_and(|host| !host.is_empty());
+    let is_path = image.starts_with('/') && !image.starts_with("//");
+    if is_url || is_path { Ok(()) } else { Err(RULE) }
+}
+
+/// Neither blank nor control character, nor one that is drawn as nothing or turns the text around it.
+fn is_visible(character: char) -> bool {
+    let is_hidden = matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    !(character.is_control() || character.is_whitespace() || is_hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sku_is_visible_and_one_segment() {
+        for sku in [
+            "IPA-1",
+            "é",
+            "%2e",
+            "...",
+            ".a",
+            "a;.",
+            "#?&=+%",
+            "\u{1F37A}",
+        ] {
+            assert_eq!(check_sku(sku), Ok(()), "{sku}");
+        }
+        for sku in [
+            "",
+            " ",
+            "a b",
+            "a\tb",
+            "a\u{7f}",
+            "a\u{85}",
+            "a\u{200b}",
+            "a/b",
+            "/",
+            "a\\b",
+            ".",
+            "..",
+            "..;x",
+            ".;",
+        ] {
+            assert!(check_sku(sku).is_err(), "{sku:?}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_a_url_or_a_path() {
+        for image in [
+            "http://a/b.png",
+            "HTTPS://a.example:8443/?x=1",
+            "/a.png",
+            "/",
+        ] {
+            assert_eq!(check_image(image), Ok(()), "{image}");
+        }
+        for image in [
+            "",
+            "a.png",
+            "//host/a.png",
+            "javascript:alert(1)",
+            "ftp://a/b",
+            "data:,x",
+            "http://",
+            "/a b",
+            "http:///a",
+            "*",
+        ] {
+            assert!(check_image(image).is_err(), "{image:?}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Another service, as a service asks it: over connections of its own, and bounded.
+//!
+//! Promises: an answer or an error comes within [`Limits::time`], whatever the other does; no answer above
+//! [`Limits::bytes`] is read; at most [`Limits::in_flight`] questions are open, and the others wait within their time. A GET
+//! is sent again, once, when it failed before the head of its answer. The request's id and trace travel with it.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    BoxError,
+    body::Bytes,
+    http::{
+        HeaderValue, Request, StatusCode, Uri, header,
+        uri::{Authority, InvalidUri},
+    },
+};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Body, Incoming};
+use hyper_util::{
+    client::legacy::{self, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use serde::de::DeserializeOwned;
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::context::RequestContext;
+use crate::{
+    config::prefixed::Endpoint,
+    error::chain,
+    problem::Problem,
+    trace_context::{TRACEPARENT, X_REQUEST_ID},
+};
+
+/// How long a connection to a service may take: the 503 for an absent service is due within a second.
+const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+
+/// How long a connection may idle: less than the 10 s of the services, so that this side closes it.
+const IDLE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The bounds of the questions to one service.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// From the question to the last byte of its answer, a wait for the others included.
+    pub time: Duration,
+    /// Bytes of an answer.
+    pub bytes: usize,
+    /// Questions at once.
+    pub in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(1),
+            bytes: 1_024 * 1_024,
+            in_flight: 64,
+        }
+    }
+}
+
+/// A service that answers JSON; clones share its connections and its bounds.
+#[derive(Clone)]
+pub struct JsonClient {
+    name: &'static str,
+    authority: Authority,
+    client: Client<HttpConnector, Empty<Bytes>>,
+    limits: Limits,
+    permits: Arc<Semaphore>,
+}
+
+/// Why there is no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The request cannot be made.
+    #[error("the request cannot be made")]
+    Request(#[from] axum::http::Error),
+    /// No whole answer in time.
+    #[error("no answer within {0:?}")]
+    Late(Duration),
+    /// No connection, or none that lasted to the head of the answer.
+    #[error("no answer")]
+    Failed(#[from] legacy::Error),
+    /// The answer broke off, or is too large.
+    #[error("no whole answer")]
+    Body(#[source] BoxError),
+    /// The service answered, but not with a success.
+    #[error("the answer is {0}")]
+    Status(StatusCode),
+    /// The answer is not what was asked for.
+    #[error("the answer cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+    /// The answer can be read, and says what cannot be.
+    #[error("the answer says what cannot be")]
+    Impossible,
+}
+
+/// `host:port` as part of a URI; an IPv6 address gets its brackets.
+///
+/// # Errors
+/// When `host` is no host.
+pub fn authority(host: &str, port: u16) -> Result<Authority, InvalidUri> {
+    let bare = host.trim_matches(['[', ']']);
+    if bare.contains(':') {
+        format!("[{bare}]:{port}").parse()
+    } else {
+        format!("{bare}:{port}").parse()
+    }
+}
+
+/// A client with connections that are made when they are needed; at most `idle` are kept for each service.
+#[must_use]
+pub fn connections<B>(idle: usize) -> legacy::Client<HttpConnector, B>
+where
+    B: Body<Data: Send> + Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_LIMIT));
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_LIMIT)
+        .pool_max_idle_per_host(idle)
+        .set_host(false)
+        .build(connector)
+}
+
+impl JsonClient {
+    /// The service `name` at `endpoint`; connects when it is first needed.
+    ///
+    /// # Errors
+    /// When the host of `endpoint` is no host.
+    pub fn new(
+        name: &'static str,
+        endpoint: &Endpoint,
+        limits: Limits,
+    ) -> Result<Self, InvalidUri> {
+        Ok(Self {
+            name,
+            authority: authority(&endpoint.host, endpoint.port)?,
+            client: connections(limits.in_flight),
+            limits,
+            permits: Arc::new(Semaphore::new(limits.in_flight)),
+        })
+    }
+
+    /// The JSON that answers a GET of `path`, for the request `context`.
+    ///
+    /// # Errors
+    /// [`AskError`], also for an answer that is no 2xx.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        context: &RequestContext,
+    ) -> Result<T, AskError> {
+        let answer = timeout(self.limits.time, self.fetch(path, context)).await;
+        let answer = answer.unwrap_or(Err(AskError::Late(self.limits.time)))?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// The 503 for a question that got no answer.
+    #[must_use]
+    pub fn unavailable(&self, error: AskError) -> Problem {
+        let detail = format!("{} does not answer; try again in a moment", self.name);
+        Problem::unavailable(detail).because(error)
+    }
+
+    async fn fetch(&self, path: &str, context: &RequestContext) -> Result<Bytes, AskError> {
+        // The semaphore is never closed; without a permit the question would only be one more.
+        let _permit = self.permits.acquire().await;
+        let answer = self.send(&self.request(path, context)?).await?;
+        if !answer.status().is_success() {
+            return Err(AskError::Status(answer.status()));
+        }
+        let body = Limited::new(answer.into_body(), self.limits.bytes)
+            .collect()
+            .await;
+        body.map(|body| body.to_bytes()).map_err(AskError::Body)
+    }
+
+    /// The usual failure is a connection that the service closes just as the request arrives, so it is sent again. A failed
+    /// connect is not repeated: the service is absent.
+    async fn send(
+        &self,
+        request: &Request<Empty<Bytes>>,
+    ) -> Result<hyper::Response<Incoming>, legacy::Error> {
+        match self.client.request(request.clone()).await {
+            Err(error) if !error.is_connect() => {
+                tracing::debug!(service = self.name, error = chain(&error), "sent again");
+                self.client.request(request.clone()).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        context: &RequestContext,
+    ) -> Result<Request<Empty<Bytes>>, axum::http::Error> {
+        let uri = Uri::builder()
+            .scheme("http")
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()?;
+        Request::get(uri)
+            .header(
+                header::HOST,
+                HeaderValue::try_from(self.authority.as_str())?,
+            )
+            .header(X_REQUEST_ID, context.id.clone())
+            .header(TRACEPARENT, context.trace.child().to_string())
+            .body(Empty::new())
+    }
+}
