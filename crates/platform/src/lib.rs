@@ -16,6 +16,7 @@
 //! - [`error`]: an error and its causes, for the log.
 //! - [`problem`]: the one error shape, RFC 9457, logged once.
 //! - [`openapi`]: what every operation of the documents says.
+//! - [`timestamp`]: times as clients see them.
 //! - `database` (feature `database`): pool, bounded queries, migrations under a lock.
 
 pub mod config;
@@ -31,4 +32,5 @@ pub mod problem;
 pub mod runtime;
 mod tasks;
 pub mod telemetry;
+pub mod timestamp;
 pub mod trace_context;

@@ -14,11 +14,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::extract::Query;
+use super::{escape::escaped, extract::Query};
 use crate::problem::Problem;
 
 /// Rows that are in memory at once.
@@ -26,13 +25,6 @@ pub const CHUNK: u16 = 128;
 
 /// The most that a page may hold.
 pub const MAX_PAGE: u16 = 1_000;
-
-/// All but the unreserved characters (RFC 3986, 2.3) are escaped in a query.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Rows of a list in the order of their key.
 pub trait Rows: Clone + Send + Sync + 'static {
@@ -142,7 +134,7 @@ fn next_link(uri: &Uri, key: &str) -> String {
         .split('&')
         .filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
     let query: String = kept.map(|pair| format!("{pair}&")).collect();
-    let key = utf8_percent_encode(key, ESCAPED);
+    let key = escaped(key);
     format!("<{}?{query}after={key}>; rel=\"next\"", uri.path())
 }
 

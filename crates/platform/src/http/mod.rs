@@ -7,6 +7,7 @@ pub mod answer;
 pub mod caller;
 mod client_stream;
 pub mod context;
+pub mod escape;
 pub mod extract;
 pub mod json;
 pub mod list;
