@@ -1,7 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounts;
 pub mod config;
+mod customers;
 pub mod payments;
+#[expect(
+    unreachable_pub,
+    reason = "diesel writes it, each schema as a `pub mod`"
+)]
 mod schema;
 
 use std::time::Duration;
@@ -32,12 +38,17 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 pub struct App {
     /// The payments' database.
     pub database: Database,
+    /// Hashes the passwords of users.
+    pub passwords: accounts::Passwords,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master billing", description = "Payments, kept in PostgreSQL."),
-    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
+    info(title = "crud-master billing", description = "Payments and accounts, kept in PostgreSQL."),
+    tags(
+        (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "users", description = "Accounts: users and their sessions"),
+    )
 )]
 struct Api;
 
@@ -45,6 +56,7 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
+        .merge(accounts::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
@@ -84,6 +96,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
 pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::Result<Running> {
     let app = App {
         database: Database::new(&config.database),
+        passwords: accounts::Passwords::default(),
     };
     let consumers = consumers(&app);
     parts.check(consumers.names().chain([outbox::NAME]))?;
@@ -128,6 +141,7 @@ mod tests {
         };
         let app = App {
             database: Database::new(&settings),
+            passwords: accounts::Passwords::default(),
         };
         let consumers = consumers(&app);
         let read = Service::Billing.reads().map(|queue| queue.name);
