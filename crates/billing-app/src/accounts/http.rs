@@ -47,7 +47,10 @@ pub(super) struct NameQuery {
 ///
 /// Makes a user, who is a customer too, and logs them in. Names and emails are taken whatever their case.
 #[utoipa::path(post, path = "/api/users/register", tag = "users", request_body = Registration, responses(
-    (status = 201, body = RegisteredBody, description = "The user, and the token of their first session"),
+    (status = 201, body = RegisteredBody, description = "The user, and the token of their first session",
+        example = json!({"id": "0198c0de-0000-7000-8000-000000000000", "username": "sylvia", "email": "sylvia@example.com",
+            "first_name": "Sylvia", "last_name": "Plath", "address": "3 Chalcot Square, London",
+            "time_registered": "2026-12-01T12:00:00.000000Z", "token": "sY4HX5WpTZvFqnX0b1nIuWqUuGdcZcXkKbBz0n1mJxE"})),
     (status = 409, description = "The username or the email is taken"),
     (status = 429, description = "Too many: by this client, or for this name",
         headers(("Retry-After" = u32, description = "Seconds until it is worth trying again"))),
@@ -161,7 +164,11 @@ pub(super) async fn exists(
 ///
 /// The user of a token, and the session. This counts as a use of the token, which keeps the session.
 #[utoipa::path(post, path = "/api/users/check_token", tag = "users", request_body = TokenBody, responses(
-    (status = 200, body = CheckedBody, description = "The user and the session"),
+    (status = 200, body = CheckedBody, description = "The user and the session",
+        example = json!({"id": "0198c0de-0000-7000-8000-000000000000", "username": "sylvia", "email": "sylvia@example.com",
+            "first_name": "Sylvia", "last_name": "Plath", "address": "3 Chalcot Square, London",
+            "time_registered": "2026-12-01T12:00:00.000000Z", "session_id": "0198c0de-0000-7000-8000-000000000001",
+            "expires_at": "2026-12-08T12:00:00.000000Z"})),
     (status = 404, description = "The token is unknown: it never was, has expired, or was logged out"),
 ))]
 pub(super) async fn check_token(
