@@ -16,8 +16,9 @@ use crate::{
 /// Logins at once.
 const LOGINS: usize = 200;
 
-/// An unoptimised build on a machine that runs other tests beside this one takes longer than the 100 ms of a release.
-const LIMIT: Duration = Duration::from_millis(500);
+/// What another route may take meanwhile, in the median. One in ten may take five times as long: the machine runs other tests
+/// beside this one, and an unoptimised build takes a while to accept 200 connections.
+const LIMIT: Duration = Duration::from_millis(100);
 
 /// 19 MiB for each hash that may run, and room for the rest; one hash for each login would take 3,800 MiB.
 const MEMORY_MIB: u64 = 256;
@@ -42,18 +43,21 @@ async fn add_users(servers: &Servers, client: &Client) {
     servers.database.execute(&copy).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_logins_at_once_slow_nothing_else_down() {
-    let servers = Servers::prepare().await;
-    let port = free_port().await;
-    let mut child = program(&servers, servers.broker.port, port)
-        .spawn()
-        .unwrap();
-    let client = Client::new(format!("http://127.0.0.1:{port}"));
-    until(async || is_ready(&client).await, "the billing is ready").await;
-    add_users(&servers, &client).await;
+/// How long another route takes, each of 40 times, the shortest first.
+async fn times_of_another_route(client: &Client) -> Vec<Duration> {
+    let mut times = Vec::new();
+    while times.len() < 40 {
+        let asked = Instant::now();
+        client.get("/api/billing?limit=1").await.json(200);
+        times.push(asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    times.sort();
+    times
+}
 
-    let began = Instant::now();
+/// The statuses of the logins, and when each was answered.
+async fn log_in_all(client: Client) -> Vec<(u16, Instant)> {
     let mut logins = tokio::task::JoinSet::new();
     for number in 0..LOGINS {
         let client = client.clone();
@@ -62,38 +66,42 @@ async fn two_hundred_logins_at_once_slow_nothing_else_down() {
             (answer.status, Instant::now())
         });
     }
-    let mut times = Vec::new();
-    while times.len() < 40 {
-        let asked = Instant::now();
-        client.get("/api/billing?limit=1").await.json(200);
-        times.push(asked.elapsed());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    logins.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_logins_at_once_slow_nothing_else_down() {
+    let servers = Servers::prepare().await;
+    let port = free_port().await;
+    let mut program = program(&servers, servers.broker.port, port);
+    // As on a machine with one CPU: a thread that serves and hashes would do nothing else meanwhile.
+    program.env("TOKIO_WORKER_THREADS", "1");
+    let mut child = program.spawn().unwrap();
+    let client = Client::new(format!("http://127.0.0.1:{port}"));
+    until(async || is_ready(&client).await, "the billing is ready").await;
+    add_users(&servers, &client).await;
+
+    let began = Instant::now();
+    let logins = tokio::spawn(log_in_all(client.clone()));
+    let times = times_of_another_route(&client).await;
     let measured = began.elapsed();
-    let logins = logins.join_all().await;
+    let logins = logins.await.unwrap();
     let peak = peak_mib(child.id());
     child.kill().unwrap();
     child.wait().unwrap();
 
-    let done: Vec<_> = logins.iter().filter(|(status, _)| *status == 200).collect();
-    let busy = done.iter().filter(|(_, end)| *end > began + measured / 2);
-    assert!(
-        busy.count() > 0,
-        "the logins were over before the measurement: {logins:?}"
-    );
-    assert!(
-        logins.iter().all(|(status, _)| matches!(status, 200 | 503)),
-        "{logins:?}"
-    );
-    let last = done.iter().map(|(_, end)| *end - began).max().unwrap();
-    times.sort();
+    let done = |(status, end): &(u16, Instant)| (*status == 200).then(|| *end - began);
+    let done: Vec<_> = logins.iter().filter_map(done).collect();
+    let last = done.iter().max().copied().unwrap_or_default();
+    let (median, ninth, slowest) = (times[20], times[36], times[39]);
     println!(
-        "{} of {LOGINS} logins in {last:?}; another route: median {:?}, slowest {:?}; {peak} MiB",
-        done.len(),
-        times[times.len() / 2],
-        times[times.len() - 1]
+        "{} of {LOGINS} logins in {last:?}; another route: median {median:?}, nine of ten {ninth:?}, slowest {slowest:?}; \
+         {peak} MiB",
+        done.len()
     );
-    assert!(times[times.len() / 2] < LIMIT / 5, "{times:?}");
-    assert!(times[times.len() - 1] < LIMIT, "{times:?}");
+    let served = |(status, _): &(u16, Instant)| matches!(status, 200 | 503);
+    assert!(logins.iter().all(served), "{logins:?}");
+    assert!(last > measured / 2, "the logins were over before: {last:?}");
+    assert!(median < LIMIT && ninth < 5 * LIMIT, "{times:?}");
     assert!(peak < MEMORY_MIB, "{peak} MiB");
 }
