@@ -106,7 +106,7 @@ fn told(stub: &Stub, before: usize) -> Option<String> {
         );
         seen.all("x-caller").join(" ")
     });
-    callers.last()
+    callers.collect::<Vec<_>>().pop()
 }
 
 async fn check(gateway: &Served, stub: &Stub, by: By, open: bool, method: &str, path: &str) {

@@ -9,7 +9,7 @@ use testing::{Client, until};
 
 use crate::{
     accounts::{PASSWORD, login, register},
-    crash::{free_port, is_ready, program},
+    crash::{Process, free_port, is_ready, program},
     helpers::Servers,
 };
 
@@ -69,6 +69,7 @@ async fn log_in_all(client: Client) -> Vec<(u16, Instant)> {
     logins.join_all().await
 }
 
+#[expect(clippy::print_stdout, reason = "what was measured, for those who ask")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_logins_at_once_slow_nothing_else_down() {
     let servers = Servers::prepare().await;
@@ -76,7 +77,7 @@ async fn two_hundred_logins_at_once_slow_nothing_else_down() {
     let mut program = program(&servers, servers.broker.port, port);
     // As on a machine with one CPU: a thread that serves and hashes would do nothing else meanwhile.
     program.env("TOKIO_WORKER_THREADS", "1");
-    let mut child = program.spawn().unwrap();
+    let mut process = Process(program.spawn().unwrap());
     let client = Client::new(format!("http://127.0.0.1:{port}"));
     until(async || is_ready(&client).await, "the billing is ready").await;
     add_users(&servers, &client).await;
@@ -86,9 +87,8 @@ async fn two_hundred_logins_at_once_slow_nothing_else_down() {
     let times = times_of_another_route(&client).await;
     let measured = began.elapsed();
     let logins = logins.await.unwrap();
-    let peak = peak_mib(child.id());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let peak = peak_mib(process.0.id());
+    process.kill();
 
     let done = |(status, end): &(u16, Instant)| (*status == 200).then(|| *end - began);
     let done: Vec<_> = logins.iter().filter_map(done).collect();

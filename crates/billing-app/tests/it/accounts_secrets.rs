@@ -7,7 +7,7 @@ use testing::{Client, send, until};
 
 use crate::{
     accounts::{PASSWORD, check, login, register, registration},
-    crash::{free_port, is_ready, program},
+    crash::{Process, free_port, is_ready, program},
     helpers::Servers,
 };
 
@@ -74,15 +74,14 @@ async fn no_log_line_has_a_password_or_a_token() {
     let port = free_port().await;
     let mut program = program(&servers, servers.broker.port, port);
     program.env("LOG", "debug,hyper=trace,billing_app=trace,platform=trace");
-    let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
-    let log = child.stderr.take().unwrap();
+    let mut process = Process(program.stderr(Stdio::piped()).spawn().unwrap());
+    let log = process.0.stderr.take().unwrap();
     let log = tokio::task::spawn_blocking(move || std::io::read_to_string(log).unwrap());
     let client = Client::new(format!("http://127.0.0.1:{port}"));
     until(async || is_ready(&client).await, "the billing is ready").await;
     let secrets = use_secrets(&client).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    process.kill();
     let log = log.await.unwrap();
     assert!(log.contains("/api/users/login"), "{log}");
     for secret in secrets {
