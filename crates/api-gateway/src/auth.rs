@@ -1,13 +1,24 @@
 //! Who calls, and whether they may.
 //!
 //! A token is `Authorization: Bearer <token>`, or the bare token. An unknown token is refused on every route, open ones
-//! too: a client that sends one expects to be known. Tokens are compared in constant time and never logged.
+//! too: a client that sends one expects to be known. The operator's token is compared here, in constant time; any other
+//! may be a user's, which [`crate::users`] knows. No token is ever logged.
+
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use platform::{http::caller::Caller, problem::Problem};
+use platform::{
+    http::{caller::Caller, context::RequestContext},
+    problem::Problem,
+};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::users::Users;
+
+/// The longest text that may be the token of a user, in bytes.
+const MAX_TOKEN: usize = 255;
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,23 +33,34 @@ pub enum Access {
     UserOrOperator,
 }
 
-/// What the gateway knows of its callers: the operator's token, as a digest, so that its length does not show either.
+/// What the gateway knows of its callers; clones share it.
 #[derive(Clone)]
 pub struct Auth {
+    /// The operator's token, as a digest, so that its length does not show either.
     operator: Option<[u8; 32]>,
+    users: Arc<Users>,
 }
 
 impl Auth {
     /// Knows the operator by `token`. An empty one makes every caller without a token the operator, which is logged as a
     /// warning.
     #[must_use]
-    pub fn new(token: &SecretString) -> Self {
+    pub fn new(token: &SecretString, users: Users) -> Self {
         let token = token.expose_secret().trim();
         if token.is_empty() {
             tracing::warn!("OPERATOR_TOKEN is empty: a caller without a token is the operator");
         }
         let operator = (!token.is_empty()).then(|| Sha256::digest(token).into());
-        Self { operator }
+        Self {
+            operator,
+            users: Arc::new(users),
+        }
+    }
+
+    /// The users and their tokens.
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.users
     }
 
     /// Whether a caller without a token is the operator.
@@ -47,21 +69,22 @@ impl Auth {
         self.operator.is_none()
     }
 
-    /// Who sent these headers. It may wait for the answer of another service.
+    /// Who sent these headers, in the request `context`. It may wait for the answer of the billing.
     ///
     /// # Errors
-    /// 401: an unknown token, or more than one.
-    #[expect(
-        clippy::unused_async,
-        reason = "the token of a user is checked with the billing, which is asked here"
-    )]
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let mut given = headers.get_all(header::AUTHORIZATION).iter();
-        match (given.next(), given.next()) {
-            (None, _) => Ok(Caller::Anonymous),
-            (Some(one), None) if self.is_operators(token(one)) => Ok(Caller::Operator),
-            _ => Err(Problem::unauthorized("the token is unknown")),
+    /// 401: an unknown token, or more than one. 503: a token that may be a user's cannot be checked.
+    pub async fn identify(
+        &self,
+        headers: &HeaderMap,
+        context: Option<&RequestContext>,
+    ) -> Result<Caller, Problem> {
+        let Some(token) = presented(headers)? else {
+            return Ok(Caller::Anonymous);
+        };
+        if self.is_operators(token) {
+            return Ok(Caller::Operator);
         }
+        self.users.identify(users_token(token)?, context).await
     }
 
     /// As whom `caller` calls an operation, if they may: without a token as the operator, where the operator may call and
@@ -103,6 +126,28 @@ impl Access {
     }
 }
 
+/// The token that was sent, if one was.
+fn presented(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => Ok(Some(token(one))),
+        (Some(_), Some(_)) => Err(unknown()),
+    }
+}
+
+/// The text that may be the token of a user: visible characters, and not too many. Nothing else is worth a question.
+fn users_token(token: &[u8]) -> Result<&str, Problem> {
+    let is_visible =
+        (1..=MAX_TOKEN).contains(&token.len()) && token.iter().all(u8::is_ascii_graphic);
+    let text = str::from_utf8(token).ok().filter(|_| is_visible);
+    text.ok_or_else(unknown)
+}
+
+fn unknown() -> Problem {
+    Problem::unauthorized("the token is unknown")
+}
+
 /// RFC 9110, 11.1: the scheme has no case, and at least one blank after it.
 fn token(value: &HeaderValue) -> &[u8] {
     let value = value.as_bytes();
@@ -116,6 +161,7 @@ fn token(value: &HeaderValue) -> &[u8] {
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
+    use crate::proxy::Upstream;
     use axum::http::StatusCode;
     use uuid::Uuid;
 
@@ -126,14 +172,23 @@ mod tests {
         Access::UserOrOperator,
     ];
 
-    const USER: Caller = Caller::User { id: Uuid::nil() };
+    const USER: Caller = Caller::User {
+        id: Uuid::nil(),
+        session: Uuid::nil(),
+    };
+
+    /// Port 1 has no service: there is no billing to ask.
+    fn auth(token: &str) -> Auth {
+        let nobody = Upstream::new("billing-app", "127.0.0.1", 1).unwrap();
+        Auth::new(&token.into(), Users::new(nobody))
+    }
 
     async fn identify(auth: &Auth, tokens: &[&str]) -> Result<Caller, StatusCode> {
         let mut headers = HeaderMap::new();
         for token in tokens {
             headers.append(header::AUTHORIZATION, token.parse().unwrap());
         }
-        let caller = auth.identify(&headers).await;
+        let caller = auth.identify(&headers, None).await;
         caller.map_err(|problem| problem.status())
     }
 
@@ -146,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_operators_token_counts_with_and_without_its_scheme() {
-        let auth = Auth::new(&"s3cret".into());
+        let auth = auth("s3cret");
         for token in [
             "s3cret",
             "Bearer s3cret",
@@ -162,19 +217,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn any_other_token_is_unknown() {
-        let wrong = [
-            "",
-            "Bearer",
-            "Bearer ",
-            "s3cre",
-            "s3crets",
-            "S3CRET",
-            "Basic s3cret",
-            "Bearer x",
-        ];
-        for auth in ["s3cret", "", " "].map(|token| Auth::new(&token.into())) {
-            for token in wrong {
+    async fn what_cannot_be_a_token_is_unknown_without_a_question() {
+        let long = "x".repeat(MAX_TOKEN + 1);
+        for auth in ["s3cret", "", " "].map(auth) {
+            for token in ["", "Bearer ", "Basic s3cret", "Bearer a b", &long] {
                 let refused = identify(&auth, &[token]).await;
                 assert_eq!(refused, Err(StatusCode::UNAUTHORIZED), "{token:?}");
             }
@@ -182,15 +228,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn any_other_token_may_be_a_users_and_cannot_be_checked_without_the_billing() {
+        for auth in ["s3cret", "", " "].map(auth) {
+            for token in ["s3cre", "s3crets", "S3CRET", "Bearer x", "Bearer"] {
+                let refused = identify(&auth, &[token]).await;
+                assert_eq!(refused, Err(StatusCode::SERVICE_UNAVAILABLE), "{token:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn two_tokens_are_refused() {
-        let auth = Auth::new(&"s3cret".into());
+        let auth = auth("s3cret");
         let refused = identify(&auth, &["s3cret", "s3cret"]).await;
         assert_eq!(refused, Err(StatusCode::UNAUTHORIZED));
     }
 
     #[test]
     fn each_caller_is_admitted_where_the_access_names_it() {
-        let closed = Auth::new(&"s3cret".into());
+        let closed = auth("s3cret");
         let (anonymous, operator) = (Caller::Anonymous, Caller::Operator);
         assert_eq!(
             admitted(&closed, anonymous),
@@ -208,7 +264,7 @@ mod tests {
 
     #[test]
     fn where_no_token_is_set_a_caller_without_one_is_the_operator() {
-        let open = Auth::new(&"".into());
+        let open = auth("");
         let operator = Caller::Operator;
         assert_eq!(
             admitted(&open, Caller::Anonymous),

@@ -14,7 +14,7 @@ use platform::{
 };
 use secrecy::SecretString;
 
-use crate::{LIMITS, proxy::Waits};
+use crate::{LIMITS, proxy::Waits, rates::Allowances};
 
 /// The one door: routes, forwards, publishes, and refuses what is malformed.
 #[derive(Debug, Parser)]
@@ -51,6 +51,9 @@ pub struct Config {
     /// The bounds of the server; no setting of an operator.
     #[arg(skip = LIMITS)]
     pub limits: Limits,
+    /// What one client may do; no setting of an operator.
+    #[arg(skip)]
+    pub allowances: Allowances,
 }
 
 /// `API_GATEWAY_...`

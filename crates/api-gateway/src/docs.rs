@@ -1,7 +1,8 @@
 //! One OpenAPI 3.1 document of all routes, and Swagger UI over it.
 //!
 //! The document is merged from the committed documents of the services, so it is complete while they are down; who
-//! may call an operation comes from [`TABLE`], so that it cannot differ from what is enforced. Nothing is loaded from
+//! may call an operation, and whether one client may call it too often, comes from [`TABLE`], so that it cannot differ from
+//! what is enforced. Nothing is loaded from
 //! another host.
 
 use std::sync::Arc;
@@ -118,7 +119,7 @@ pub fn merged(open: bool) -> Value {
         "info": {
             "title": "crud-master",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Movies, beers, orders and payments, through one gateway. Errors are `application/problem+json` (RFC 9457).",
+            "description": "Movies, users, beers, orders and payments, through one gateway. Errors are `application/problem+json` (RFC 9457).",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "servers": [{ "url": "/" }],
@@ -128,7 +129,7 @@ pub fn merged(open: bool) -> Value {
             OPERATOR: {
                 "type": "http", "scheme": "bearer", "description": "The token in `OPERATOR_TOKEN`; the bare token is accepted too.",
             },
-            USER: { "type": "http", "scheme": "bearer", "description": "The token of a user." },
+            USER: { "type": "http", "scheme": "bearer", "description": "The token of a user, as a login gives it." },
         }},
     });
     for part in PARTS {
@@ -172,25 +173,31 @@ fn described(operation: &Value) -> Value {
         operation["operationId"] = format!("{tag}_{id}").into();
     }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-        if let Some((name, text, example)) = header_of(status) {
-            response["headers"][name] =
-                json!({ "description": text, "schema": { "type": "string", "example": example } });
-        }
-        if status.starts_with(['4', '5']) && response["content"].is_null() {
-            let said = response["description"].as_str().unwrap_or_default();
-            let problem = platform::openapi::problem(status, said);
-            response["content"] = serde_json::to_value(problem)
-                .map(|problem| problem["content"].clone())
-                .unwrap_or_default();
-        }
+        complete(status, response);
     }
     operation
+}
+
+/// Adds the header that goes with the status, and the shape of an error.
+fn complete(status: &str, response: &mut Value) {
+    if let Some((name, text, example)) = header_of(status) {
+        response["headers"][name] =
+            json!({ "description": text, "schema": { "type": "string", "example": example } });
+    }
+    if status.starts_with(['4', '5']) && response["content"].is_null() {
+        let said = response["description"].as_str().unwrap_or_default();
+        let problem = platform::openapi::problem(status, said);
+        response["content"] = serde_json::to_value(problem)
+            .map(|problem| problem["content"].clone())
+            .unwrap_or_default();
+    }
 }
 
 fn header_of(status: &str) -> Option<(&'static str, &'static str, &'static str)> {
     match status {
         "401" => Some(("WWW-Authenticate", "How to say who calls", "Bearer")),
         "405" => Some(("Allow", "The methods that are taken", "GET,HEAD")),
+        "429" => Some(("Retry-After", "When to try again, in seconds", "1")),
         "503" => Some(("Retry-After", "When to try again, in seconds", "1")),
         _ => None,
     }
@@ -200,9 +207,16 @@ fn secure(whole: &mut Value, open: bool) {
     for operation in TABLE {
         let method = operation.method.as_str().to_ascii_lowercase();
         let documented = &mut whole["paths"][operation.path][method];
-        if let Some(security) = security(operation.access, open).filter(|_| documented.is_object())
-        {
+        if !documented.is_object() {
+            continue;
+        }
+        if let Some(security) = security(operation.access, open) {
             documented["security"] = security;
+        }
+        if operation.rate.is_some() && documented["responses"]["429"].is_null() {
+            documented["responses"]["429"] =
+                json!({ "description": "Too many requests of this kind by this client" });
+            *documented = described(documented);
         }
     }
 }

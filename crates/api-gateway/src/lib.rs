@@ -6,7 +6,8 @@
 //!
 //! - [`table`]: every public operation, who may call it, and what answers it.
 //! - [`edge`]: refuses what is ambiguous, before routing.
-//! - [`auth`]: who calls.
+//! - [`auth`]: who calls; [`users`]: whose token it is.
+//! - [`rates`]: how often one client may call.
 //! - [`proxy`]: forwards bytes both ways, and returns the exact answer.
 //! - [`publish`]: a posted body becomes a confirmed message; [`payments`]: what a posted payment is.
 //! - [`idempotency`]: the same request, however often it is sent.
@@ -21,7 +22,9 @@ pub mod idempotency;
 pub mod payments;
 pub mod proxy;
 pub mod publish;
+pub mod rates;
 pub mod table;
+pub mod users;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +39,7 @@ use messages::topology;
 use platform::{
     config::prefixed::Endpoint,
     health::Health,
-    http::{self, Guard, Limits, caller::Caller},
+    http::{self, Guard, Limits, caller::Caller, context::RequestContext},
     openapi,
     problem::Problem,
     runtime::{self, Running, Runtime},
@@ -46,7 +49,9 @@ use auth::Auth;
 use config::{Command, Config};
 use proxy::Upstream;
 use publish::Publishing;
+use rates::Rates;
 use table::{Backend, Operation, TABLE, Target};
+use users::Users;
 
 /// What a request may take longer than elsewhere: 5 s to send its body, 5 s for the service behind, and a retry.
 pub const LIMITS: Limits = Limits {
@@ -58,6 +63,7 @@ pub const LIMITS: Limits = Limits {
 /// What the gateway has.
 pub struct Gateway {
     auth: Auth,
+    rates: Rates,
     inventory: Upstream,
     billing: Upstream,
     publishing: Publishing,
@@ -84,7 +90,8 @@ impl Gateway {
             let auth = auth.clone();
             Box::pin(async move {
                 edge::check(&request)?;
-                let caller = auth.identify(request.headers()).await?;
+                let context = request.extensions().get::<RequestContext>().cloned();
+                let caller = auth.identify(request.headers(), context.as_ref()).await?;
                 request.extensions_mut().insert(caller);
                 Ok(request)
             })
@@ -98,6 +105,10 @@ impl Gateway {
         request: Request,
     ) -> Result<Response, Problem> {
         let caller = self.auth.admit(caller, operation.access)?;
+        if let Some(rate) = operation.rate {
+            self.rates.admit(rate, &request)?;
+        }
+        let _logout = operation.ends_sessions.then(|| self.auth.users().logout());
         match operation.target {
             Target::Forward(backend) => {
                 let limit = operation.limit.body();
@@ -168,8 +179,10 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
     let upstream = |name, Endpoint { host, port, .. }: &Endpoint| {
         Upstream::new(name, host, *port).map(|upstream| upstream.with_waits(config.waits))
     };
+    let users = Users::new(upstream("billing-app", &config.billing)?);
     let gateway = Arc::new(Gateway {
-        auth: Auth::new(&config.operator_token),
+        auth: Auth::new(&config.operator_token, users),
+        rates: Rates::new(&config.allowances),
         inventory: upstream("inventory-app", &config.inventory)?,
         billing: upstream("billing-app", &config.billing)?,
         publishing: Publishing::new(broker.clone(), config.idempotency_secret.clone()),

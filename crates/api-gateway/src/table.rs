@@ -1,15 +1,16 @@
-//! The public API on one page: every operation, who may call it, what answers it, and how large its body may be.
+//! The public API on one page: every operation, who may call it, what answers it, how large its body may be, and how often
+//! one client may call it.
 //!
 //! HEAD is answered where GET is; everything else is a 404, or a 405 with `Allow`. The documentation, the README and the
 //! tests are held to this table.
 
 use axum::http::Method;
 
-use crate::{auth::Access, payments::PAYMENT, publish::Publication};
+use crate::{auth::Access, payments::PAYMENT, publish::Publication, rates::Rate};
 
 use Access::{Anyone, Operator, User, UserOrOperator};
 use Backend::{Billing, Inventory};
-use LimitClass::{Message, Standard};
+use LimitClass::{Message, Small, Standard};
 use Target::{Forward, Publish};
 
 /// The public API.
@@ -28,6 +29,13 @@ pub static TABLE: &[Operation] = &[
     get("/api/beers/{sku}", Anyone, Forward(Inventory), Standard),
     put("/api/beers/{sku}", User, Forward(Inventory), Standard),
     delete("/api/beers/{sku}", User, Forward(Inventory), Standard),
+    post("/api/users/register", Anyone, Forward(Billing), Small).limited(Rate::Register),
+    post("/api/users/login", Anyone, Forward(Billing), Small).limited(Rate::Login),
+    post("/api/users/logout", Anyone, Forward(Billing), Small)
+        .limited(Rate::Tokens)
+        .ending_sessions(),
+    get("/api/users/exists", Anyone, Forward(Billing), Small).limited(Rate::Names),
+    post("/api/users/check_token", Anyone, Forward(Billing), Small).limited(Rate::Tokens),
     get("/api/customers", Operator, Forward(Billing), Standard),
     post("/api/customers", Operator, Forward(Billing), Standard),
     get("/api/customers/{id}", Operator, Forward(Billing), Standard),
@@ -60,6 +68,24 @@ pub struct Operation {
     pub target: Target,
     /// How large its body may be.
     pub limit: LimitClass,
+    /// How often one client may call it, if that is limited.
+    pub rate: Option<Rate>,
+    /// Whether tokens may be dead after it: none is taken for known from before.
+    pub ends_sessions: bool,
+}
+
+impl Operation {
+    /// The same for a client that does not call it too often.
+    const fn limited(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// The same, after which tokens may be dead.
+    const fn ending_sessions(mut self) -> Self {
+        self.ends_sessions = true;
+        self
+    }
 }
 
 /// What answers an operation.
@@ -83,6 +109,8 @@ pub enum Backend {
 /// The limits of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitClass {
+    /// A body of at most 16 KiB, which is streamed.
+    Small,
     /// A body of at most 1 MiB, which is streamed.
     Standard,
     /// A body of at most 64 KiB, which is read whole and becomes a message.
@@ -94,6 +122,7 @@ impl LimitClass {
     #[must_use]
     pub fn body(self) -> usize {
         match self {
+            Small => 16 * 1_024,
             Standard => 1_024 * 1_024,
             Message => 64 * 1_024,
         }
@@ -134,5 +163,7 @@ const fn operation(
         access,
         target,
         limit,
+        rate: None,
+        ends_sessions: false,
     }
 }

@@ -1,11 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounts;
 pub mod config;
 pub mod customers;
 pub mod dead_letters;
 pub mod inventory;
 pub mod orders;
 pub mod payments;
+#[expect(
+    unreachable_pub,
+    reason = "diesel writes it, each schema as a `pub mod`"
+)]
 mod schema;
 pub mod shippings;
 pub mod timer;
@@ -47,6 +52,8 @@ pub struct App {
     pub inventory: Inventory,
     /// How long what waits.
     pub limits: Limits,
+    /// Hashes the passwords of users.
+    pub passwords: accounts::Passwords,
 }
 
 /// How long the billing waits, and how often it tries, where that is not a matter of one request. These are constants of
@@ -63,9 +70,10 @@ pub struct Limits {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master billing", description = "Payments, customers, orders and shippings, kept in PostgreSQL."),
+    info(title = "crud-master billing", description = "Payments, accounts, orders and shippings, kept in PostgreSQL."),
     tags(
         (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "users", description = "Accounts: users and their sessions"),
         (name = "customers", description = "Customers: who gets an order"),
         (name = "orders", description = "Orders: collected, checked out, shipped or cancelled"),
         (name = "shippings", description = "Shippings: what becomes of an order that was checked out"),
@@ -77,6 +85,7 @@ struct Api;
 pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(payments::router())
+        .merge(accounts::router())
         .merge(customers::router())
         .merge(orders::router())
         .merge(shippings::router())
@@ -165,6 +174,7 @@ pub async fn start_within(
         database: Database::new(&config.database),
         inventory: Inventory::new(&config.inventory)?,
         limits: *limits,
+        passwords: accounts::Passwords::default(),
     };
     let (consumers, timers) = (consumers(&app), timers(&app));
     let names = consumers.names().chain([outbox::NAME]);
@@ -223,6 +233,7 @@ mod tests {
             database: Database::new(&settings),
             inventory: Inventory::new(&inventory).unwrap(),
             limits: Limits::default(),
+            passwords: accounts::Passwords::default(),
         };
         let consumers = consumers(&app);
         let read = Service::Billing.reads().map(|queue| queue.name);

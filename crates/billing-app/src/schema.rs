@@ -32,7 +32,47 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(orders, refunds, rejections,);
 
-pub(crate) mod customers {
+pub mod accounts {
+    diesel::table! {
+        accounts.failed_logins (name_hash) {
+            name_hash -> Bytea,
+            failures -> Int4,
+            failed_at -> Timestamptz,
+            blocked_until -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        accounts.sessions (id) {
+            id -> Uuid,
+            user_id -> Uuid,
+            token_hash -> Bytea,
+            created_at -> Timestamptz,
+            expires_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        accounts.users (id) {
+            id -> Uuid,
+            username -> Text,
+            username_key -> Text,
+            email -> Text,
+            email_key -> Text,
+            password_hash -> Text,
+            first_name -> Nullable<Text>,
+            last_name -> Nullable<Text>,
+            address -> Nullable<Text>,
+            registered_at -> Timestamptz,
+        }
+    }
+
+    diesel::joinable!(sessions -> users (user_id));
+
+    diesel::allow_tables_to_appear_in_same_query!(failed_logins, sessions, users,);
+}
+
+pub mod customers {
     diesel::table! {
         customers.customers (id) {
             id -> Uuid,
@@ -43,7 +83,7 @@ pub(crate) mod customers {
     }
 }
 
-pub(crate) mod shippings {
+pub mod shippings {
     diesel::table! {
         shippings.shippings (id) {
             id -> Uuid,

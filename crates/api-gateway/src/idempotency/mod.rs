@@ -71,7 +71,7 @@ impl Ids {
         let mut hash = Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes())
             .expect("a key of any length");
         let user = match caller {
-            Caller::User { id } => id.into_bytes().to_vec(),
+            Caller::User { id, .. } => id.into_bytes().to_vec(),
             Caller::Anonymous | Caller::Operator => Vec::new(),
         };
         hash.update(&framed(&[
@@ -158,6 +158,7 @@ mod tests {
         let (one, key) = (ids("one"), Key(b"k".to_vec()));
         let user = |id| Caller::User {
             id: Uuid::from_u128(id),
+            session: Uuid::nil(),
         };
         let all = [
             one.derive(Caller::Anonymous, operation("/api/billing"), &key),
@@ -174,6 +175,18 @@ mod tests {
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
+    }
+
+    /// A retry may come after another login.
+    #[test]
+    fn the_same_user_in_another_session_has_the_same_id() {
+        let derive = |session| {
+            let id = Uuid::from_u128(1);
+            let session = Uuid::from_u128(session);
+            let user = Caller::User { id, session };
+            ids("one").derive(user, operation("/api/billing"), &Key(b"k".to_vec()))
+        };
+        assert_eq!(derive(1), derive(2));
     }
 
     proptest! {

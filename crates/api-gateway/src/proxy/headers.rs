@@ -106,6 +106,7 @@ fn is_gateway_header(name: &str) -> bool {
             | "x-caller"
             | "x-real-ip"
             | X_REQUEST_ID
+            | "x-session-id"
     ) || name.starts_with("x-forwarded-")
         || name.starts_with("x-user-")
 }
@@ -146,6 +147,7 @@ mod tests {
             ("x-caller", "operator"),
             ("x-user-id", "1"),
             ("x-user-name", "root"),
+            ("x-session-id", "1"),
             ("x-forwarded-for", "1.1.1.1"),
             ("x-forwarded-for", "2.2.2.2"),
             ("x-forwarded-host", "evil"),

@@ -5,6 +5,7 @@
 //! (RFC 9110, 9.2.2). An upload that is cut off never looks complete to the service, nor a download to the client. No
 //! body is ever parsed here.
 
+mod ask;
 mod body;
 mod headers;
 
@@ -14,7 +15,7 @@ use axum::{
     body::{Body, HttpBody},
     extract::Request,
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode, Uri, header,
+        self, HeaderMap, HeaderValue, Method, StatusCode, Uri, header,
         request::Parts,
         uri::{Authority, InvalidUri, PathAndQuery, Scheme},
     },
@@ -32,6 +33,8 @@ use tokio::{
     select,
     time::{sleep, timeout},
 };
+
+pub(crate) use ask::AskError;
 
 /// Idle connections that are kept for each service.
 const IDLE_CONNECTIONS: usize = 256;
@@ -130,13 +133,17 @@ impl Upstream {
 
     /// The same path and query at the service: exactly what was routed.
     fn target(&self, uri: Uri) -> Result<Uri, Problem> {
+        self.uri(uri)
+            .map_err(|error| Problem::bad_request("the request target is wrong").because(error))
+    }
+
+    fn uri(&self, uri: Uri) -> Result<Uri, http::Error> {
         let path = uri.into_parts().path_and_query;
         Uri::builder()
             .scheme(Scheme::HTTP)
             .authority(self.authority.clone())
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
             .build()
-            .map_err(|error| Problem::bad_request("the request target is wrong").because(error))
     }
 
     /// Sends a request that may be sent twice. The usual failure is a connection that the service closes just as the

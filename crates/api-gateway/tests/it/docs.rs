@@ -197,6 +197,20 @@ fn each_operation_names_the_tokens_that_it_needs() {
     );
 }
 
+#[test]
+fn what_one_client_may_call_too_often_is_documented() {
+    let document = docs::merged(false);
+    for operation in TABLE.iter().filter(|operation| operation.rate.is_some()) {
+        let method = operation.method.as_str().to_lowercase();
+        let refused = &document["paths"][operation.path][method]["responses"]["429"];
+        assert!(
+            refused["headers"]["Retry-After"].is_object(),
+            "{operation:?}"
+        );
+        assert!(refused["content"].is_object(), "{operation:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_document_is_served_while_everything_behind_is_down() {
     let gateway = serve(Setup {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use api_gateway::{LIMITS, config::Config, proxy::Waits};
+use api_gateway::{LIMITS, config::Config, proxy::Waits, rates::Allowances};
 use clap::Parser;
 use platform::{
     http::Limits,
@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     pub(crate) secret: &'static str,
     pub(crate) waits: Waits,
     pub(crate) limits: Limits,
+    pub(crate) allowances: Allowances,
     pub(crate) broker: BrokerArguments,
 }
 
@@ -46,6 +47,7 @@ impl Default for Setup {
             secret: SECRET,
             waits: Waits::default(),
             limits: LIMITS,
+            allowances: Allowances::default(),
             broker: broker_arguments("127.0.0.1", NOBODY, "/", "nobody", "nothing"),
         }
     }
@@ -113,6 +115,7 @@ pub(crate) async fn serve(setup: Setup) -> Served {
     let config = Config {
         waits: setup.waits,
         limits: setup.limits,
+        allowances: setup.allowances,
         ..Config::try_parse_from(arguments).unwrap()
     };
     let runtime = Runtime::embedded().unwrap();

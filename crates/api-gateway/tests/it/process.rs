@@ -16,7 +16,7 @@ use crate::{
     stub::{Behavior, Stub, ok},
 };
 
-fn program(settings: &[(&str, &str)]) -> Command {
+pub(crate) fn program(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_api-gateway"));
     let nobody = NOBODY.to_string();
     for (name, value) in [
@@ -45,12 +45,12 @@ fn program(settings: &[(&str, &str)]) -> Command {
     command
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-async fn until_listening(port: &str) {
+pub(crate) async fn until_listening(port: &str) {
     let begin = std::time::Instant::now();
     while TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
         assert!(

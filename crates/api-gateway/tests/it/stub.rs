@@ -66,6 +66,13 @@ impl Stub {
     pub(crate) async fn start(
         behavior: impl Fn(usize) -> Behavior + Send + Sync + 'static,
     ) -> Self {
+        Self::answering(move |number, _| behavior(number)).await
+    }
+
+    /// A peer that decides what it does by the request, too.
+    pub(crate) async fn answering(
+        behavior: impl Fn(usize, &Seen) -> Behavior + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let notes = Arc::new(Notes::default());
@@ -120,17 +127,17 @@ pub(crate) fn ok(body: &str) -> Vec<u8> {
 
 async fn converse(
     mut stream: TcpStream,
-    behavior: Arc<impl Fn(usize) -> Behavior>,
+    behavior: Arc<impl Fn(usize, &Seen) -> Behavior>,
     notes: Arc<Notes>,
 ) {
     let mut buffer = Vec::new();
     while let Some(seen) = request(&mut stream, &mut buffer).await {
-        let number = {
+        let behavior = {
             let mut all = notes.seen.lock().unwrap();
-            all.push(seen);
-            all.len() - 1
+            all.push(seen.clone());
+            behavior(all.len() - 1, &seen)
         };
-        let (bytes, then) = match behavior(number) {
+        let (bytes, then) = match behavior {
             Behavior::Say(bytes) => (bytes, 's'),
             Behavior::SayLater(pause, bytes) => {
                 sleep(pause).await;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::helpers::{DEAD, QUEUE, Servers};
 
 /// The billing as a process of its own; killed at the latest when the test ends.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
     async fn start(servers: &Servers, amqp_port: u16) -> Self {
@@ -25,7 +25,7 @@ impl Process {
     }
 
     /// SIGKILL: no handler, no drain, no goodbye.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }

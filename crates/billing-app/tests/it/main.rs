@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod accounts;
+mod accounts_load;
+mod accounts_secrets;
+mod accounts_sessions;
+mod accounts_throttle;
 mod conversation;
 mod conversation_faults;
 mod conversation_helpers;

@@ -86,8 +86,9 @@ impl DatabaseError {
         }
     }
 
-    /// Whether it was this constraint that refused the row.
-    fn violates(&self, constraint: &str) -> bool {
+    /// Whether it was this constraint that refused the row. [`on_violation`] is for a query with one.
+    #[must_use]
+    pub fn violates(&self, constraint: &str) -> bool {
         match self {
             Self::Query {
                 source: QueryError::DatabaseError(_, information),

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{
-        FromRequest, FromRequestParts, Request,
+        FromRequest, FromRequestParts, OptionalFromRequest, Request,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
@@ -82,6 +82,26 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let RawJson(bytes) = RawJson::from_request(request, state).await?;
         json::parse_object(&bytes).map(Self)
+    }
+}
+
+/// For a route that can do without a body: `None` when there is none, or `null`.
+impl<S, T> OptionalFromRequest<S> for Json<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        let RawJson(bytes) = RawJson::from_request(request, state).await?;
+        match bytes.trim_ascii() {
+            b"" | b"null" => Ok(None),
+            _ => json::parse_object(&bytes).map(|body| Some(Self(body))),
+        }
     }
 }
 
@@ -183,6 +203,36 @@ mod tests {
             .route("/query", query);
         let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
         router.oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Note {
+        #[garde(skip)]
+        text: String,
+    }
+
+    /// The text of an optional body, or the status of the problem.
+    async fn optional(body: &'static str, content_type: &str) -> Result<Option<String>, u16> {
+        let request = Request::builder().header("content-type", content_type);
+        let request = request.body(Body::from(body)).unwrap();
+        let note = Option::<Json<Note>>::from_request(request, &()).await;
+        note.map(|note| note.map(|Json(note)| note.text))
+            .map_err(|problem| problem.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn a_body_that_may_be_left_out_is_checked_when_it_is_there() {
+        let json = "application/json";
+        assert_eq!(optional("", json).await, Ok(None));
+        assert_eq!(optional("", "text/plain").await, Ok(None));
+        assert_eq!(optional("null", json).await, Ok(None));
+        assert_eq!(
+            optional(r#"{"text":"a"}"#, json).await,
+            Ok(Some("a".into()))
+        );
+        assert_eq!(optional(r#"{"text":"a"}"#, "text/plain").await, Err(415));
+        assert_eq!(optional("{", json).await, Err(400));
+        assert_eq!(optional("{}", json).await, Err(422));
     }
 
     #[tokio::test]

@@ -1,0 +1,179 @@
+//! Whose token it is: asked of the billing, and remembered for a moment.
+//!
+//! A token that was logged out through this gateway is dead here at once. One that was logged out elsewhere is dead here
+//! within [`MEMORY`] and [`LIMIT`], which is 3 s. An unknown token is never remembered, and neither is a failure. While the
+//! billing is away nobody can say whose token it is: that is a 503, never an anonymous caller and never a 401.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue, StatusCode},
+};
+use moka::future::Cache;
+use platform::{
+    http::{caller::Caller, context::RequestContext},
+    problem::Problem,
+    trace_context::{TRACEPARENT, X_REQUEST_ID},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, time::timeout};
+use uuid::Uuid;
+
+use crate::proxy::{AskError, Upstream};
+
+/// What the billing is asked.
+const CHECK: &str = "/api/users/check_token";
+
+/// How long a known token is remembered.
+const MEMORY: Duration = Duration::from_secs(2);
+
+/// How long a question may take, its wait for others included.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Tokens that are remembered.
+const REMEMBERED: u64 = 10_000;
+
+/// Questions on their way at once.
+const QUESTIONS: usize = 64;
+
+/// Knows users by their tokens.
+pub struct Users {
+    billing: Upstream,
+    known: Cache<Question, Caller>,
+    /// Moves on with each logout. A question that began before cannot answer one that comes after.
+    generation: AtomicU64,
+    asking: Semaphore,
+}
+
+/// The generation in which it is asked, and the SHA-256 of the token.
+type Question = (u64, [u8; 32]);
+
+/// Moves the generation on when the logout is over, however it ends: it may have been done though its answer was lost.
+#[must_use]
+pub struct Logout<'a>(&'a Users);
+
+/// Why a token has no user.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("the token is unknown")]
+    Unknown,
+    #[error("the billing did not say in time whose token it is")]
+    Late,
+    #[error("the billing could not be asked whose token it is")]
+    Failed(#[source] AskError),
+    #[error("the billing answered {0} to the question whose token it is")]
+    Status(StatusCode),
+    #[error("the billing's answer is no user")]
+    Malformed(#[source] serde_json::Error),
+}
+
+#[derive(Serialize)]
+struct Check<'a> {
+    token: &'a str,
+}
+
+/// What matters of the billing's answer.
+#[derive(Deserialize)]
+struct Checked {
+    id: Uuid,
+    session_id: Uuid,
+}
+
+impl Users {
+    /// Asks this billing, over connections of its own.
+    #[must_use]
+    pub fn new(billing: Upstream) -> Self {
+        let known = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .time_to_live(MEMORY)
+            .build();
+        Self {
+            billing,
+            known,
+            generation: AtomicU64::new(0),
+            asking: Semaphore::new(QUESTIONS),
+        }
+    }
+
+    /// The user of `token`. Concurrent questions for one token are one.
+    ///
+    /// # Errors
+    /// 401 for an unknown token, 503 when nobody can say.
+    pub async fn identify(
+        &self,
+        token: &str,
+        context: Option<&RequestContext>,
+    ) -> Result<Caller, Problem> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let question = (generation, Sha256::digest(token).into());
+        let known = self.known.try_get_with(question, self.ask(token, context));
+        known.await.map_err(refused)
+    }
+
+    /// A logout begins.
+    pub fn logout(&self) -> Logout<'_> {
+        Logout(self)
+    }
+
+    async fn ask(&self, token: &str, context: Option<&RequestContext>) -> Result<Caller, Refusal> {
+        let body = serde_json::to_vec(&Check { token }).map_err(Refusal::Malformed)?;
+        let asked = async {
+            // The semaphore is never closed.
+            let _permit = self.asking.acquire().await;
+            self.billing.ask(CHECK, headers(context), body.into()).await
+        };
+        let answer = timeout(LIMIT, asked).await.map_err(|_| Refusal::Late)?;
+        let (status, body) = answer.map_err(Refusal::Failed)?;
+        read(status, &body)
+    }
+}
+
+impl Drop for Logout<'_> {
+    fn drop(&mut self) {
+        self.0.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn read(status: StatusCode, body: &Bytes) -> Result<Caller, Refusal> {
+    match status {
+        StatusCode::OK => {
+            let checked: Checked = serde_json::from_slice(body).map_err(Refusal::Malformed)?;
+            Ok(Caller::User {
+                id: checked.id,
+                session: checked.session_id,
+            })
+        }
+        StatusCode::NOT_FOUND => Err(Refusal::Unknown),
+        status => Err(Refusal::Status(status)),
+    }
+}
+
+/// The question belongs to the request that needs its answer.
+fn headers(context: Option<&RequestContext>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(context) = context {
+        headers.insert(X_REQUEST_ID, context.id.clone());
+        if let Ok(trace) = HeaderValue::try_from(context.trace.child().to_string()) {
+            headers.insert(TRACEPARENT, trace);
+        }
+    }
+    headers
+}
+
+fn refused(refusal: Arc<Refusal>) -> Problem {
+    match *refusal {
+        Refusal::Unknown => Problem::unauthorized("the token is unknown"),
+        Refusal::Late | Refusal::Failed(_) | Refusal::Status(_) | Refusal::Malformed(_) => {
+            let detail = "the token cannot be checked now; try again in a moment";
+            Problem::unavailable(detail).because(refusal)
+        }
+    }
+}
