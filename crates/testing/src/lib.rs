@@ -16,6 +16,7 @@ pub mod client;
 pub mod database;
 pub mod relay;
 pub mod repository;
+pub mod shopper;
 mod wait;
 
 pub use broker::TestBroker;
@@ -23,4 +24,5 @@ pub use busy::Busy;
 pub use client::{Answer, Client, send};
 pub use database::TestDatabase;
 pub use relay::Relay;
+pub use shopper::Shopper;
 pub use wait::until;

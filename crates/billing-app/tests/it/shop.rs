@@ -210,7 +210,8 @@ impl User {
         let request = self.client.request(method, path);
         let request = request
             .header("x-caller", "user")
-            .header("x-user-id", self.id.to_string());
+            .header("x-user-id", self.id.to_string())
+            .header("x-session-id", Uuid::nil().to_string());
         match body {
             Value::Null => send(request).await,
             body => send(request.json(body)).await,

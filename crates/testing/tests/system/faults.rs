@@ -14,7 +14,7 @@ use crate::{
 #[tokio::test]
 async fn a_broker_restart_under_load_loses_nothing() {
     let _explain = Explain;
-    let load = Load::start();
+    let load = Load::start().await;
     load.phase("before").await;
     service("restart", "rabbitmq").await;
     until_all_ready().await;
@@ -36,7 +36,7 @@ async fn a_killed_broker_under_load_on_busy_cpus_loses_nothing() {
 }
 
 async fn kill_the_broker() {
-    let load = Load::start();
+    let load = Load::start().await;
     load.phase("before").await;
     service("kill", "rabbitmq").await;
     service("start", "rabbitmq").await;
@@ -48,7 +48,7 @@ async fn kill_the_broker() {
 #[tokio::test]
 async fn a_database_restart_under_load_loses_nothing() {
     let _explain = Explain;
-    let load = Load::start();
+    let load = Load::start().await;
     load.phase("before").await;
     service("stop", "postgres").await;
     load.phase("without the database").await;
@@ -73,7 +73,7 @@ async fn a_billing_killed_while_the_database_is_killed_on_busy_cpus_loses_nothin
 }
 
 async fn kill_the_billing_without_a_database() {
-    let load = Load::start();
+    let load = Load::start().await;
     load.phase("before").await;
     service("kill", "postgres").await;
     load.phase("without the database").await;
@@ -101,7 +101,7 @@ async fn a_frozen_billing_and_then_a_killed_broker_on_busy_cpus_lose_nothing() {
 }
 
 async fn freeze_the_billing_and_kill_the_broker() {
-    let load = Load::start();
+    let load = Load::start().await;
     load.phase("before").await;
     signal("-STOP", "billing-app");
     load.phase("billing frozen").await;
@@ -116,7 +116,7 @@ async fn freeze_the_billing_and_kill_the_broker() {
 #[tokio::test]
 async fn a_killed_gateway_under_load_loses_nothing_that_it_promised() {
     let _explain = Explain;
-    let load = Load::start();
+    let load = Load::start().await;
     load.phase("before").await;
     service("kill", "api-gateway").await;
     service("start", "api-gateway").await;

@@ -15,7 +15,10 @@ use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::parts::{gateway, psql, until};
+use crate::{
+    parts::{gateway, psql, until},
+    shop::Shop,
+};
 
 /// Clients that pay at the same time.
 const CLIENTS: usize = 8;
@@ -31,27 +34,30 @@ struct Book {
     accepted: BTreeMap<String, String>,
 }
 
-/// Clients that pay until they are told to stop.
+/// Clients that pay, and users who shop, until they are told to stop.
 pub(crate) struct Load {
     run: String,
     book: Arc<Mutex<Book>>,
     stop: CancellationToken,
     clients: JoinSet<()>,
+    shop: Shop,
 }
 
 impl Load {
-    pub(crate) fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let run = Uuid::new_v4().simple().to_string()[..8].to_owned();
         let (book, stop) = (Arc::default(), CancellationToken::new());
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             clients.spawn(pay(gateway(), run.clone(), Arc::clone(&book), stop.clone()));
         }
+        let shop = Shop::open(&stop).await;
         Self {
             run,
             book,
             stop,
             clients,
+            shop,
         }
     }
 
@@ -113,6 +119,8 @@ impl Load {
                 "nothing was accepted in {phase}"
             );
         }
+        drop(book);
+        self.shop.judge().await;
     }
 
     async fn rows(&self) -> Vec<String> {

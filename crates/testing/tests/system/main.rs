@@ -17,3 +17,4 @@ mod outages;
 mod parts;
 mod report;
 mod rounds;
+mod shop;

@@ -21,7 +21,7 @@ async fn recording_goes_on_after_every_kill_of_the_broker() {
     let _explain = Explain;
     let rounds = std::env::var("SYSTEM_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let _busy = Busy::start();
-    let load = Load::start();
+    let load = Load::start().await;
     let mut longest = Duration::ZERO;
     for round in 0..rounds {
         let frozen = round % 2 == 1;
