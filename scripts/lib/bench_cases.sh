@@ -47,6 +47,59 @@ payments_wait() { # until the count stands still; at most two minutes
     done
 }
 
+# 16 users for ROUND_SECONDS, in rounds: what the gateway answers, and what the tables tell of the way to SHIPPED.
+bench_shop() {
+    local round began file=$RESULTS/shop
+    build_examples
+    for ((round = 1; round <= ROUNDS; round++)); do
+        began=$("$ROOT/scripts/psql" billing -X -At -c 'SELECT now()')
+        GATEWAY=$(service_url api-gateway) example checkouts 16 "$ROUND_SECONDS" | tr '\n' ' ' >>"$file"
+        orders_wait
+        shipped_since "$began" >>"$file"
+    done
+    printf '\n%-44s %10s %10s %10s\n' "" "a second" "median" "99 %"
+    printf '%-44s %10d %7d us %7d us\n' "a purchase: a line, and the checkout" "$(median_of 1 "$file")" "$(median_of 2 "$file")" "$(median_of 3 "$file")"
+    printf '%-44s %10d %7d us %7d us\n' "from the checkout to SHIPPED" "$(median_of 4 "$file")" "$(median_of 5 "$file")" "$(median_of 6 "$file")"
+    bench_logins
+}
+
+# "orders/s p50_us p99_us" of the orders that were checked out since then and are SHIPPED.
+shipped_since() { # TIME
+    "$ROOT/scripts/psql" billing -X -At -F ' ' -c "
+        SELECT round(count(*) / extract(epoch FROM max(s.at) - min(p.at))),
+               round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM s.at - p.at)) * 1e6)::numeric),
+               round((percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM s.at - p.at)) * 1e6)::numeric)
+        FROM orders.order_history s JOIN orders.order_history p USING (order_id)
+        WHERE s.status = 'SHIPPED' AND p.status = 'PROCESSING' AND p.at >= '$1'"
+}
+
+orders_wait() { # until every order has come to its end; at most two minutes
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        [[ $("$ROOT/scripts/psql" billing -X -At -c "SELECT count(*) FROM orders.orders WHERE status = 'PROCESSING'") != 0 ]] || return 0
+        pause 0.1
+    done
+}
+
+bench_logins() {
+    local worked rate median longest
+    "$ROOT/scripts/service" restart billing-app >/dev/null
+    read -r worked rate median longest < <(BILLING=$(service_url billing-app) example logins 200)
+    printf '\n200 logins at once: %d worked, %d a second; another route meanwhile: median %d us, longest %d us; peak memory of the billing %s MB\n' \
+        "$worked" "$rate" "$median" "$longest" "$(awk '/^VmHWM/ { printf "%.1f", $2 * 1024 / 1e6 }' "/proc/$(pid_of billing-app)/status")"
+}
+
+build_examples() {
+    step "build the load" build_in_root build --locked --profile "$PROFILE" -p testing --examples
+    ((STEP_STATUS == 0)) || die "the load was not built"
+}
+example() { # NAME ARGS
+    local folder=$PROFILE name=$1
+    shift
+    [[ $folder != dev ]] || folder=debug
+    "${CARGO_TARGET_DIR:-$ROOT/target}/$folder/examples/$name" "$@"
+}
+
 # Memory of freshly started services, and after a minute of load with 64 connections.
 bench_memory() {
     local name before=()

@@ -18,3 +18,4 @@ mod parts;
 mod report;
 mod rounds;
 mod shop;
+mod users;

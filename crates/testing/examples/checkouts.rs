@@ -1,4 +1,4 @@
-//! Users who check out orders for some seconds: `shop USERS SECONDS`, for `scripts/bench shop`; the gateway is at `GATEWAY`.
+//! Users who check out orders for some seconds: `checkouts USERS SECONDS`, for `scripts/bench shop`; the gateway is at `GATEWAY`.
 //! Prints how many checkouts a second were answered 200, and what a purchase (a line and the checkout) took: the median and
 //! the 99th percentile, in microseconds.
 #![expect(
