@@ -42,6 +42,7 @@ with subtest("a machine offers what the table says, and only to whom it says"):
     for address in (INVENTORY.split()[0], BILLING.split()[0]):
         gateway.fail(f"nc -z -w 3 {address} 5432")
     inventory.fail(f"nc -z -w 3 {AMQP}")
+    billing.succeed(f"nc -z -w 3 {INVENTORY}")
 
 with subtest("a missing variable is named in the log, and pm2 waits longer each time"):
     inventory.succeed("sed -i.kept /MOVIES_DB_PASSWORD/d /etc/crud-master/env")

@@ -64,6 +64,7 @@ impl Load {
     /// Whatever is sent from here on counts for the phase `name`.
     pub(crate) async fn phase(&self, name: &str) {
         name.clone_into(&mut self.book.lock().await.phase);
+        self.shop.phase(name).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
     }
 
@@ -120,7 +121,7 @@ impl Load {
             );
         }
         drop(book);
-        self.shop.judge().await;
+        self.shop.judge(phases).await;
     }
 
     async fn rows(&self) -> Vec<String> {
