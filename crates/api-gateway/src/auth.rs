@@ -6,11 +6,8 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue, header};
-use platform::{
-    http::{caller::Caller, context::RequestContext},
-    problem::Problem,
-};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
+use platform::{http::caller::Caller, problem::Problem};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -69,14 +66,14 @@ impl Auth {
         self.operator.is_none()
     }
 
-    /// Who sent these headers, in the request `context`. It may wait for the answer of the billing.
+    /// Who sent a request with these headers and extensions. It may wait for the answer of the billing.
     ///
     /// # Errors
-    /// 401: an unknown token, or more than one. 503: a token that may be a user's cannot be checked.
+    /// 401: an unknown token, or more than one. 429: too many tokens that are not remembered, from one client. 503: a token that may be a user's cannot be checked.
     pub async fn identify(
         &self,
         headers: &HeaderMap,
-        context: Option<&RequestContext>,
+        extensions: &Extensions,
     ) -> Result<Caller, Problem> {
         let Some(token) = presented(headers)? else {
             return Ok(Caller::Anonymous);
@@ -84,7 +81,7 @@ impl Auth {
         if self.is_operators(token) {
             return Ok(Caller::Operator);
         }
-        self.users.identify(users_token(token)?, context).await
+        self.users.identify(users_token(token)?, extensions).await
     }
 
     /// As whom `caller` calls an operation, if they may: without a token as the operator, where the operator may call and
@@ -161,7 +158,10 @@ fn token(value: &HeaderValue) -> &[u8] {
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use crate::proxy::Upstream;
+    use crate::{
+        proxy::Upstream,
+        rates::{Allowances, Rates},
+    };
     use axum::http::StatusCode;
     use uuid::Uuid;
 
@@ -179,8 +179,9 @@ mod tests {
 
     /// Port 1 has no service: there is no billing to ask.
     fn auth(token: &str) -> Auth {
-        let nobody = Upstream::new("billing-app", "127.0.0.1", 1).unwrap();
-        Auth::new(&token.into(), Users::new(nobody))
+        let absent = Upstream::new("billing-app", "127.0.0.1", 1).unwrap();
+        let rates = Rates::new(&Allowances::default());
+        Auth::new(&token.into(), Users::new(absent, rates.into()))
     }
 
     async fn identify(auth: &Auth, tokens: &[&str]) -> Result<Caller, StatusCode> {
@@ -188,7 +189,7 @@ mod tests {
         for token in tokens {
             headers.append(header::AUTHORIZATION, token.parse().unwrap());
         }
-        let caller = auth.identify(&headers, None).await;
+        let caller = auth.identify(&headers, &Extensions::new()).await;
         caller.map_err(|problem| problem.status())
     }
 

@@ -1,11 +1,10 @@
 //! One OpenAPI 3.1 document of all routes, and Swagger UI over it.
 //!
-//! The document is merged from the committed documents of the services, so it is complete while they are down; who
-//! may call an operation, and whether one client may call it too often, comes from [`TABLE`], so that it cannot differ from
-//! what is enforced. Nothing is loaded from
-//! another host.
+//! The document is merged from the committed documents of the services, so it is complete while they are down. Who may call
+//! an operation, and how the gateway refuses a client, comes from [`TABLE`], so that it cannot differ from what is
+//! enforced. Nothing is loaded from another host.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use axum::{
     Router,
@@ -20,7 +19,11 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::{auth::Access, payments, table::TABLE};
+use crate::{
+    auth::Access,
+    payments,
+    table::{Operation, TABLE},
+};
 
 /// Where the document is.
 const DOCUMENT: &str = "/api-docs/openapi.json";
@@ -213,12 +216,23 @@ fn secure(whole: &mut Value, open: bool) {
         if let Some(security) = security(operation.access, open) {
             documented["security"] = security;
         }
-        if operation.rate.is_some() && documented["responses"]["429"].is_null() {
-            documented["responses"]["429"] =
-                json!({ "description": "Too many requests of this kind by this client" });
-            *documented = described(documented);
+        for (status, said) in refusals(operation) {
+            let response = &mut documented["responses"][status];
+            if response.is_null() {
+                *response = json!({ "description": said });
+                complete(status, response);
+            }
         }
     }
+}
+
+/// What the gateway answers before it asks a service. Every route checks the token that comes with a request.
+fn refusals(operation: &Operation) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let too_many = match operation.rate {
+        Some(_) => "Too many requests of this kind, or too many tokens, from this client",
+        None => "Too many tokens from this client that have to be checked",
+    };
+    iter::once(("429", too_many))
 }
 
 /// The tokens that an operation takes; an empty entry says that it needs none.

@@ -39,7 +39,7 @@ use messages::topology;
 use platform::{
     config::prefixed::Endpoint,
     health::Health,
-    http::{self, Guard, Limits, caller::Caller, context::RequestContext},
+    http::{self, Guard, Limits, caller::Caller},
     openapi,
     problem::Problem,
     runtime::{self, Running, Runtime},
@@ -63,7 +63,7 @@ pub const LIMITS: Limits = Limits {
 /// What the gateway has.
 pub struct Gateway {
     auth: Auth,
-    rates: Rates,
+    rates: Arc<Rates>,
     inventory: Upstream,
     billing: Upstream,
     publishing: Publishing,
@@ -82,16 +82,16 @@ impl Gateway {
             .merge(documentation)
     }
 
-    /// Before a request is routed: what is ambiguous is refused, and so is an unknown token, on any path. From here on the
-    /// caller is known.
+    /// Before a request is routed: what is ambiguous is refused, and so is an unknown token, on any path. A client that
+    /// sends too many of them is refused before the billing is asked. From here on the caller is known.
     fn guard(&self) -> Guard {
         let auth = self.auth.clone();
         Arc::new(move |mut request| {
             let auth = auth.clone();
             Box::pin(async move {
                 edge::check(&request)?;
-                let context = request.extensions().get::<RequestContext>().cloned();
-                let caller = auth.identify(request.headers(), context.as_ref()).await?;
+                let (headers, extensions) = (request.headers(), request.extensions());
+                let caller = auth.identify(headers, extensions).await?;
                 request.extensions_mut().insert(caller);
                 Ok(request)
             })
@@ -106,7 +106,7 @@ impl Gateway {
     ) -> Result<Response, Problem> {
         let caller = self.auth.admit(caller, operation.access)?;
         if let Some(rate) = operation.rate {
-            self.rates.admit(rate, &request)?;
+            self.rates.admit(rate, request.extensions())?;
         }
         let _logout = operation.ends_sessions.then(|| self.auth.users().logout());
         match operation.target {
@@ -179,10 +179,14 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
     let upstream = |name, Endpoint { host, port, .. }: &Endpoint| {
         Upstream::new(name, host, *port).map(|upstream| upstream.with_waits(config.waits))
     };
-    let users = Users::new(upstream("billing-app", &config.billing)?);
+    let rates = Arc::new(Rates::new(&config.allowances));
+    let users = Users::new(
+        upstream("billing-app", &config.billing)?,
+        Arc::clone(&rates),
+    );
     let gateway = Arc::new(Gateway {
         auth: Auth::new(&config.operator_token, users),
-        rates: Rates::new(&config.allowances),
+        rates,
         inventory: upstream("inventory-app", &config.inventory)?,
         billing: upstream("billing-app", &config.billing)?,
         publishing: Publishing::new(broker.clone(), config.idempotency_secret.clone()),

@@ -11,10 +11,7 @@ use std::{
     num::NonZeroU32,
 };
 
-use axum::{
-    extract::{ConnectInfo, Request},
-    http::Extensions,
-};
+use axum::{extract::ConnectInfo, http::Extensions};
 use governor::{
     NotUntil, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -37,6 +34,8 @@ pub enum Rate {
     Names,
     /// Checks and ends tokens.
     Tokens,
+    /// Sends a token that the gateway does not remember, on any route.
+    Questions,
 }
 
 /// So many requests at once, and so many a second from then on.
@@ -62,6 +61,8 @@ pub struct Allowances {
     pub names: Allowance,
     /// [`Rate::Tokens`].
     pub tokens: Allowance,
+    /// [`Rate::Questions`].
+    pub questions: Allowance,
 }
 
 impl Allowance {
@@ -88,6 +89,7 @@ impl Allowance {
             login: self,
             names: self,
             tokens: self,
+            questions: self,
         }
     }
 }
@@ -99,7 +101,19 @@ impl Default for Allowances {
             login: Allowance::new(100, 5),
             names: Allowance::new(100, 5),
             tokens: Allowance::new(200, 20),
+            questions: Allowance::new(500, 100),
         }
+    }
+}
+
+/// The client has called too often; it may try again after so many seconds.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("one client called too often; it may try again in {0} s")]
+pub struct TooMany(u64);
+
+impl From<TooMany> for Problem {
+    fn from(TooMany(seconds): TooMany) -> Self {
+        Self::too_many("too many requests of this kind from one client", seconds)
     }
 }
 
@@ -109,6 +123,7 @@ pub struct Rates {
     login: Limiter,
     names: Limiter,
     tokens: Limiter,
+    questions: Limiter,
 }
 
 impl Rates {
@@ -120,21 +135,23 @@ impl Rates {
             login: limiter(allowances.login),
             names: limiter(allowances.names),
             tokens: limiter(allowances.tokens),
+            questions: limiter(allowances.questions),
         }
     }
 
-    /// Counts a request of the client.
+    /// Counts a request with these extensions, which name its client.
     ///
     /// # Errors
-    /// 429 when it is one too many.
-    pub fn admit(&self, rate: Rate, request: &Request) -> Result<(), Problem> {
+    /// When it is one too many.
+    pub fn admit(&self, rate: Rate, extensions: &Extensions) -> Result<(), TooMany> {
         let limiter = match rate {
             Rate::Register => &self.register,
             Rate::Login => &self.login,
             Rate::Names => &self.names,
             Rate::Tokens => &self.tokens,
+            Rate::Questions => &self.questions,
         };
-        let checked = limiter.check_key(&client(request.extensions()));
+        let checked = limiter.check_key(&client(extensions));
         checked.map_err(|not_until| too_many(&not_until, limiter.clock()))
     }
 }
@@ -149,13 +166,10 @@ fn limiter(allowance: Allowance) -> Limiter {
 fn too_many(
     not_until: &NotUntil<<DefaultClock as Clock>::Instant>,
     clock: &DefaultClock,
-) -> Problem {
+) -> TooMany {
     let wait = not_until.wait_time_from(clock.now());
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Problem::too_many(
-        "too many requests of this kind from one client",
-        seconds.max(1),
-    )
+    TooMany(seconds.max(1))
 }
 
 /// The client of a request. One whose address is unknown shares a place with all such.
@@ -210,18 +224,17 @@ impl StateStore for Places {
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use axum::body::Body;
 
-    fn request(address: &str) -> Request {
-        let mut request = Request::new(Body::empty());
-        let address = SocketAddr::new(address.parse().unwrap(), 1);
-        request.extensions_mut().insert(ConnectInfo(address));
-        request
+    fn from(address: impl Into<IpAddr>) -> Extensions {
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::new(address.into(), 1)));
+        extensions
     }
 
     /// How many of `count` requests are admitted.
     fn admitted(rates: &Rates, rate: Rate, address: &str, count: usize) -> usize {
-        let admitted = |_: &usize| rates.admit(rate, &request(address)).is_ok();
+        let client = from(address.parse::<IpAddr>().unwrap());
+        let admitted = |_: &usize| rates.admit(rate, &client).is_ok();
         (0..count).filter(admitted).count()
     }
 
@@ -229,7 +242,13 @@ mod tests {
     fn each_client_has_its_burst_for_each_rate() {
         let rates = Rates::new(&Allowance::new(3, 1).for_all());
         for address in ["10.0.0.1", "10.0.0.2", "2001:db8::1"] {
-            for rate in [Rate::Register, Rate::Login, Rate::Names, Rate::Tokens] {
+            for rate in [
+                Rate::Register,
+                Rate::Login,
+                Rate::Names,
+                Rate::Tokens,
+                Rate::Questions,
+            ] {
                 assert_eq!(admitted(&rates, rate, address, 9), 3, "{address} {rate:?}");
             }
         }
@@ -248,9 +267,9 @@ mod tests {
     #[test]
     fn what_is_too_much_is_a_429() {
         let rates = Rates::new(&Allowance::new(1, 1).for_all());
-        let refused = |_: u8| rates.admit(Rate::Login, &request("10.0.0.1"));
-        assert!(refused(1).is_ok());
-        let refused: Problem = refused(2).unwrap_err();
+        let client = from([10, 0, 0, 1]);
+        assert!(rates.admit(Rate::Login, &client).is_ok());
+        let refused: Problem = rates.admit(Rate::Login, &client).unwrap_err().into();
         assert_eq!(refused.status().as_u16(), 429);
     }
 
@@ -261,10 +280,7 @@ mod tests {
         assert_eq!(admitted(&rates, Rate::Login, "10.0.0.1", 2), 2);
         for number in 0..100_000_u32 {
             let address = std::net::Ipv4Addr::from_bits(0x0b00_0000 + number);
-            let mut request = request("10.0.0.1");
-            let peer = SocketAddr::new(address.into(), 1);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            let _ = rates.admit(Rate::Login, &request);
+            let _ = rates.admit(Rate::Login, &from(address));
         }
         assert_eq!(rates.login.into_state_store().places.len(), PLACES);
     }

@@ -1,8 +1,9 @@
 //! Whose token it is: asked of the billing, and remembered for a moment.
 //!
 //! A token that was logged out through this gateway is dead here at once. One that was logged out elsewhere is dead here
-//! within [`MEMORY`] and [`LIMIT`], which is 3 s. An unknown token is never remembered, and neither is a failure. While the
-//! billing is away nobody can say whose token it is: that is a 503, never an anonymous caller and never a 401.
+//! within [`MEMORY`] and [`LIMIT`], which is 3 s. An unknown token is never remembered, and neither is a failure; so the
+//! questions of one client are limited, or its unknown tokens would take all [`QUESTIONS`]. While the billing is away no
+//! user is known: a token is a 503 then, never the anonymous caller and never a 401.
 
 use std::{
     sync::{
@@ -14,7 +15,7 @@ use std::{
 
 use axum::{
     body::Bytes,
-    http::{HeaderMap, HeaderValue, StatusCode},
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode},
 };
 use moka::future::Cache;
 use platform::{
@@ -27,7 +28,10 @@ use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
-use crate::proxy::{AskError, Upstream};
+use crate::{
+    proxy::{AskError, Upstream},
+    rates::{Rate, Rates, TooMany},
+};
 
 /// What the billing is asked.
 const CHECK: &str = "/api/users/check_token";
@@ -47,6 +51,7 @@ const QUESTIONS: usize = 64;
 /// Knows users by their tokens.
 pub struct Users {
     billing: Upstream,
+    rates: Arc<Rates>,
     known: Cache<Question, Caller>,
     /// Moves on with each logout. A question that began before cannot answer one that comes after.
     generation: AtomicU64,
@@ -65,6 +70,8 @@ pub struct Logout<'a>(&'a Users);
 enum Refusal {
     #[error("the token is unknown")]
     Unknown,
+    #[error(transparent)]
+    TooMany(TooMany),
     #[error("the billing did not say in time whose token it is")]
     Late,
     #[error("the billing could not be asked whose token it is")]
@@ -88,33 +95,33 @@ struct Checked {
 }
 
 impl Users {
-    /// Asks this billing, over connections of its own.
+    /// Asks this billing, over connections of its own, as often as `rates` admit.
     #[must_use]
-    pub fn new(billing: Upstream) -> Self {
+    pub fn new(billing: Upstream, rates: Arc<Rates>) -> Self {
         let known = Cache::builder()
             .max_capacity(REMEMBERED)
             .time_to_live(MEMORY)
             .build();
         Self {
             billing,
+            rates,
             known,
             generation: AtomicU64::new(0),
             asking: Semaphore::new(QUESTIONS),
         }
     }
 
-    /// The user of `token`. Concurrent questions for one token are one.
+    /// The user of `token`, which came in a request with these extensions. Concurrent questions for one token are one,
+    /// and only a question counts for [`Rate::Questions`].
     ///
     /// # Errors
-    /// 401 for an unknown token, 503 when nobody can say.
-    pub async fn identify(
-        &self,
-        token: &str,
-        context: Option<&RequestContext>,
-    ) -> Result<Caller, Problem> {
+    /// 401 for an unknown token, 429 for a question too many, 503 when the billing does not say whose token it is.
+    pub async fn identify(&self, token: &str, extensions: &Extensions) -> Result<Caller, Problem> {
         let generation = self.generation.load(Ordering::SeqCst);
         let question = (generation, Sha256::digest(token).into());
-        let known = self.known.try_get_with(question, self.ask(token, context));
+        let known = self
+            .known
+            .try_get_with(question, self.ask(token, extensions));
         known.await.map_err(refused)
     }
 
@@ -123,12 +130,15 @@ impl Users {
         Logout(self)
     }
 
-    async fn ask(&self, token: &str, context: Option<&RequestContext>) -> Result<Caller, Refusal> {
+    async fn ask(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
+        let admitted = self.rates.admit(Rate::Questions, extensions);
+        admitted.map_err(Refusal::TooMany)?;
         let body = serde_json::to_vec(&Check { token }).map_err(Refusal::Malformed)?;
         let asked = async {
             // The semaphore is never closed.
             let _permit = self.asking.acquire().await;
-            self.billing.ask(CHECK, headers(context), body.into()).await
+            let headers = headers(extensions.get());
+            self.billing.ask(CHECK, headers, body.into()).await
         };
         let answer = timeout(LIMIT, asked).await.map_err(|_| Refusal::Late)?;
         let (status, body) = answer.map_err(Refusal::Failed)?;
@@ -171,6 +181,7 @@ fn headers(context: Option<&RequestContext>) -> HeaderMap {
 fn refused(refusal: Arc<Refusal>) -> Problem {
     match *refusal {
         Refusal::Unknown => Problem::unauthorized("the token is unknown"),
+        Refusal::TooMany(too_many) => too_many.into(),
         Refusal::Late | Refusal::Failed(_) | Refusal::Status(_) | Refusal::Malformed(_) => {
             let detail = "the token cannot be checked now; try again in a moment";
             Problem::unavailable(detail).because(refusal)

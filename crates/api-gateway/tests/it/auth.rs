@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use api_gateway::{
     auth::Access,
+    rates::Allowance,
     table::{Operation, TABLE, Target},
 };
 use testing::send;
@@ -73,6 +74,7 @@ async fn guarded(token: &'static str, stub: &Stub) -> Served {
         inventory: stub.port,
         billing: stub.port,
         token,
+        allowances: Allowance::new(100_000, 100_000).for_all(),
         ..Setup::default()
     })
     .await

@@ -7,10 +7,12 @@ use api_gateway::{
     table::{Operation, TABLE},
 };
 use testing::{Answer, send};
+use tokio::{io::AsyncWriteExt, net::TcpSocket};
 
 use crate::{
-    helpers::{Served, Setup, serve},
+    helpers::{Served, Setup, rest, serve, status},
     stub::Stub,
+    users::{USERS, billing, is_question},
 };
 
 const BURST: u32 = 3;
@@ -82,20 +84,50 @@ async fn a_client_that_waits_as_it_is_told_is_let_in_again() {
     }
 }
 
-/// Its own questions are not a client's.
+/// A token that is remembered costs no question.
 #[tokio::test]
-async fn the_gateway_asks_whose_token_it_is_as_often_as_it_must() {
-    let stub = Stub::start(|_| {
-        let unknown = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-        crate::stub::Behavior::Say(unknown.to_vec())
-    })
-    .await;
+async fn a_client_with_unknown_tokens_asks_the_billing_only_so_often() {
+    let stub = billing().await;
     let gateway = strict(&stub).await;
-    for _ in 0..3 * BURST {
-        let request = gateway.client.request("GET", "/api/movies");
-        send(request.header("authorization", "some-token"))
-            .await
-            .problem(401);
+    with_token(&gateway, USERS).await.json(200);
+    for _ in 1..BURST {
+        with_token(&gateway, "unknown").await.problem(401);
     }
-    assert_eq!(stub.seen().len(), 3 * BURST as usize);
+    let refused = with_token(&gateway, "unknown").await;
+    refused.problem(429);
+    assert_eq!(refused.header("retry-after"), "1");
+    for _ in 0..3 {
+        with_token(&gateway, USERS).await.json(200);
+    }
+    let asked = stub.seen().iter().filter(|seen| is_question(seen)).count();
+    assert_eq!(asked, BURST as usize);
+}
+
+/// A flood of unknown tokens leaves room for the questions of other clients.
+#[tokio::test]
+async fn a_flood_of_unknown_tokens_is_refused_to_one_client_and_other_clients_are_served() {
+    let stub = billing().await;
+    let gateway = strict(&stub).await;
+    for number in 0..3 * BURST {
+        with_token(&gateway, &format!("unknown-{number}")).await;
+    }
+    let neighbor = from_another_address(&gateway, USERS).await;
+    assert_eq!(status(&neighbor), 200, "{neighbor}");
+}
+
+async fn with_token(gateway: &Served, token: &str) -> Answer {
+    let request = gateway.client.request("GET", "/api/movies");
+    send(request.header("authorization", token)).await
+}
+
+/// The answer to a client at 127.0.0.2.
+async fn from_another_address(gateway: &Served, token: &str) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let mut stream = socket.connect(gateway.address).await.unwrap();
+    let request = format!(
+        "GET /api/movies HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    rest(&mut stream).await
 }
