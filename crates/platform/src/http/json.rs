@@ -119,6 +119,9 @@ fn reject_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), Problem> {
     }
 }
 
+/// The longest detail that is made from the parser's words, in characters.
+const MAX_DETAIL: usize = 200;
+
 /// How JSON writes NUL.
 const ESCAPED_NUL: &[u8] = b"\\u0000";
 
@@ -190,10 +193,7 @@ fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem 
         Category::Data if error.inner().to_string().starts_with("duplicate field") => {
             not_json(error.inner())
         }
-        Category::Data => {
-            let detail = error.inner().to_string();
-            Problem::unprocessable(vec![FieldError::new(pointer(error.path()), detail)])
-        }
+        Category::Data => Problem::unprocessable(vec![wrong_field(error)]),
         Category::Syntax | Category::Eof | Category::Io => not_json(error.inner()),
     }
 }
@@ -203,6 +203,25 @@ fn not_json(error: &serde_json::Error) -> Problem {
 }
 
 /// RFC 6901: `/` before each step, `~` and `/` escaped.
+/// What is wrong with a field, without the value that was found there: it may be a secret, or as long as the body.
+fn wrong_field(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let (text, place) = (error.inner().to_string(), pointer(error.path()));
+    let missing = text.strip_prefix("missing field `");
+    if let Some((name, _)) = missing.and_then(|rest| rest.split_once('`')) {
+        return FieldError::new(format!("{place}/{}", step(name)), "is missing".to_owned());
+    }
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(text, _)| text);
+    let detail = match text.rsplit_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") => "must be an object".to_owned(),
+        Some((_, expected)) => format!("must be {expected}"),
+        None => text.to_owned(),
+    };
+    let detail: String = detail.chars().take(MAX_DETAIL).collect();
+    FieldError::new(place, detail)
+}
+
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let written = |segment: &Segment| match segment {
@@ -237,6 +256,28 @@ mod tests {
             Ok(beers) => Ok(beers.into_iter().map(|beer| beer.name).collect()),
             Err(problem) => Err((problem.status().as_u16(), problem.pointers())),
         }
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_repeated_and_a_missing_field_is_named() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "it is only parsed")]
+        struct Login {
+            password: String,
+        }
+        let wrong = |body: &str| {
+            let mut json = serde_json::Deserializer::from_str(body);
+            let error = serde_path_to_error::deserialize::<_, Login>(&mut json).unwrap_err();
+            serde_json::to_string(&wrong_field(&error)).unwrap()
+        };
+        assert_eq!(
+            wrong(r#"{"password": 99887766}"#),
+            r#"{"pointer":"/password","detail":"must be a string"}"#
+        );
+        assert_eq!(
+            wrong("{}"),
+            r#"{"pointer":"/password","detail":"is missing"}"#
+        );
     }
 
     #[test]
