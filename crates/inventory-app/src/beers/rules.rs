@@ -30,11 +30,14 @@ pub(super) fn check_sku(sku: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// An http(s) URL, or a path that starts with one slash. Two would name another host.
+/// An http(s) URL, or a path that starts with one slash. Two would name another host, and browsers take a backslash for a slash.
 pub(super) fn check_image(image: &str) -> Result<(), &'static str> {
     const RULE: &str = "must be an http or https URL, or a path that starts with /";
-    if image.len() > IMAGE_MAX {
+    if image.chars().count() > IMAGE_MAX {
         return Err("must have at most 2000 characters");
+    }
+    if image.contains(['\\', '"', '<', '>']) {
+        return Err(RULE);
     }
     let uri: Uri = image.parse().map_err(|_| RULE)?;
     let is_url = matches!(uri.scheme(), Some(scheme) if [Scheme::HTTP, Scheme::HTTPS].contains(scheme))

@@ -138,6 +138,8 @@ async fn other_fields_have_their_rules() {
         "a.png",
         "javascript:alert(1)",
         "//host/a",
+        "/\\host/a",
+        "/a\"b",
         &format!("/{}", "x".repeat(2_000)),
     ] {
         assert_eq!(
