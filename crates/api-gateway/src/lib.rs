@@ -108,7 +108,21 @@ impl Gateway {
         if let Some(rate) = operation.rate {
             self.rates.admit(rate, request.extensions())?;
         }
-        let _logout = operation.ends_sessions.then(|| self.auth.users().logout());
+        let logout = operation.ends_sessions.then(|| self.auth.users().logout());
+        let answer = self.dispatch(operation, caller, request).await;
+        if let (Some(logout), Ok(answer)) = (logout, &answer) {
+            logout.answered(answer.status());
+        }
+        answer
+    }
+
+    /// Hands the request to what answers the operation.
+    async fn dispatch(
+        &self,
+        operation: &Operation,
+        caller: Caller,
+        request: Request,
+    ) -> Result<Response, Problem> {
         match operation.target {
             Target::Forward(backend) => {
                 let limit = operation.limit.body();

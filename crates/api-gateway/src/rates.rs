@@ -3,6 +3,10 @@
 //! A client is the address of its connection; no header changes it. For IPv6 it is the network of 64 bits, which one
 //! client has as a whole. The memory is fixed when the gateway starts: clients share 65,536 places by a hash that is
 //! drawn at the start, so that many addresses push no other out, and rarely two of them share one.
+//!
+//! The cost: a client with very many networks can spend the places of other clients, which get a 429 for as long as it goes
+//! on. A /48 of IPv6 has 65,536 networks, which is nearly two thirds of the places of a limit, and a shorter prefix has
+//! all. It needs the whole burst of each place first, and then as many requests a second as these places get back.
 
 use std::{
     collections::hash_map::RandomState,
@@ -32,8 +36,10 @@ pub enum Rate {
     Login,
     /// Says whether there is a user.
     Names,
-    /// Checks and ends tokens.
+    /// Checks tokens.
     Tokens,
+    /// Ends sessions.
+    Logout,
     /// Sends a token that the gateway does not remember, on any route.
     Questions,
 }
@@ -61,6 +67,8 @@ pub struct Allowances {
     pub names: Allowance,
     /// [`Rate::Tokens`].
     pub tokens: Allowance,
+    /// [`Rate::Logout`].
+    pub logout: Allowance,
     /// [`Rate::Questions`].
     pub questions: Allowance,
 }
@@ -89,6 +97,7 @@ impl Allowance {
             login: self,
             names: self,
             tokens: self,
+            logout: self,
             questions: self,
         }
     }
@@ -101,6 +110,7 @@ impl Default for Allowances {
             login: Allowance::new(100, 5),
             names: Allowance::new(100, 5),
             tokens: Allowance::new(200, 20),
+            logout: Allowance::new(200, 20),
             questions: Allowance::new(500, 100),
         }
     }
@@ -123,6 +133,7 @@ pub struct Rates {
     login: Limiter,
     names: Limiter,
     tokens: Limiter,
+    logout: Limiter,
     questions: Limiter,
 }
 
@@ -135,6 +146,7 @@ impl Rates {
             login: limiter(allowances.login),
             names: limiter(allowances.names),
             tokens: limiter(allowances.tokens),
+            logout: limiter(allowances.logout),
             questions: limiter(allowances.questions),
         }
     }
@@ -149,6 +161,7 @@ impl Rates {
             Rate::Login => &self.login,
             Rate::Names => &self.names,
             Rate::Tokens => &self.tokens,
+            Rate::Logout => &self.logout,
             Rate::Questions => &self.questions,
         };
         let checked = limiter.check_key(&client(extensions));
@@ -247,6 +260,7 @@ mod tests {
                 Rate::Login,
                 Rate::Names,
                 Rate::Tokens,
+                Rate::Logout,
                 Rate::Questions,
             ] {
                 assert_eq!(admitted(&rates, rate, address, 9), 3, "{address} {rate:?}");

@@ -32,7 +32,7 @@ pub static TABLE: &[Operation] = &[
     post("/api/users/register", Anyone, Forward(Billing), Small).limited(Rate::Register),
     post("/api/users/login", Anyone, Forward(Billing), Small).limited(Rate::Login),
     post("/api/users/logout", Anyone, Forward(Billing), Small)
-        .limited(Rate::Tokens)
+        .limited(Rate::Logout)
         .ending_sessions(),
     get("/api/users/exists", Anyone, Forward(Billing), Small).limited(Rate::Names),
     post("/api/users/check_token", Anyone, Forward(Billing), Small).limited(Rate::Tokens),
@@ -70,7 +70,7 @@ pub struct Operation {
     pub limit: LimitClass,
     /// How often one client may call it, if that is limited.
     pub rate: Option<Rate>,
-    /// Whether tokens may be dead after it: none is taken for known from before.
+    /// Whether tokens may be dead after it, so that none is remembered from before.
     pub ends_sessions: bool,
 }
 

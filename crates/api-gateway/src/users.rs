@@ -53,7 +53,7 @@ pub struct Users {
     billing: Upstream,
     rates: Arc<Rates>,
     known: Cache<Question, Caller>,
-    /// Moves on with each logout. A question that began before cannot answer one that comes after.
+    /// Moves on with each logout that may have been done. A question that began before cannot answer one that comes after.
     generation: AtomicU64,
     asking: Semaphore,
 }
@@ -61,9 +61,13 @@ pub struct Users {
 /// The generation in which it is asked, and the SHA-256 of the token.
 type Question = (u64, [u8; 32]);
 
-/// Moves the generation on when the logout is over, however it ends: it may have been done though its answer was lost.
+/// Moves the generation on when it is dropped, unless the billing refused the logout. One without an answer, or with a 5xx,
+/// may have been done.
 #[must_use]
-pub struct Logout<'a>(&'a Users);
+pub struct Logout<'a> {
+    users: &'a Users,
+    is_refused: bool,
+}
 
 /// Why a token has no user.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +131,10 @@ impl Users {
 
     /// A logout begins.
     pub fn logout(&self) -> Logout<'_> {
-        Logout(self)
+        Logout {
+            users: self,
+            is_refused: false,
+        }
     }
 
     async fn ask(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
@@ -146,9 +153,18 @@ impl Users {
     }
 }
 
+impl Logout<'_> {
+    /// The billing answered with this status. After a 4xx no session has ended, and every token stays remembered.
+    pub fn answered(mut self, status: StatusCode) {
+        self.is_refused = status.is_client_error();
+    }
+}
+
 impl Drop for Logout<'_> {
     fn drop(&mut self) {
-        self.0.generation.fetch_add(1, Ordering::SeqCst);
+        if !self.is_refused {
+            self.users.generation.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 

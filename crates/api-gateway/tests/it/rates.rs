@@ -35,7 +35,13 @@ async fn call(gateway: &Served, operation: &Operation, forwarded_for: &str) -> A
 
 /// The operation that comes first of each rate.
 fn first_of_each_rate() -> Vec<&'static Operation> {
-    let rates = [Rate::Register, Rate::Login, Rate::Names, Rate::Tokens];
+    let rates = [
+        Rate::Register,
+        Rate::Login,
+        Rate::Names,
+        Rate::Tokens,
+        Rate::Logout,
+    ];
     let first = |rate| TABLE.iter().find(|operation| operation.rate == Some(rate));
     rates.map(|rate| first(rate).unwrap()).to_vec()
 }

@@ -213,6 +213,39 @@ async fn a_question_that_began_before_a_logout_answers_nothing_after_it() {
     movies(&gateway, USERS).await.problem(401);
 }
 
+/// How often the billing is asked for one token, before and after a logout that meets `answer`.
+async fn questions_around_a_logout(answer: Behavior) -> usize {
+    let billing = Stub::answering(move |_, seen| match known(seen) {
+        _ if seen.line().starts_with("POST /api/users/logout") => answer.clone(),
+        behavior if is_question(seen) => behavior,
+        _ => Behavior::Say(ok("{}")),
+    })
+    .await;
+    let gateway = before(billing.port, billing.port).await;
+    movies(&gateway, USERS).await.json(200);
+    gateway.client.post_text("/api/users/logout", "{}").await;
+    movies(&gateway, USERS).await.json(200);
+    questions(&billing)
+}
+
+#[tokio::test]
+async fn a_refused_logout_forgets_no_token_and_one_that_may_have_been_done_forgets_all() {
+    let status = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+    for (answer, expected) in [
+        (status("400 Bad Request"), 1),
+        (status("401 Unauthorized"), 1),
+        (status("422 Unprocessable Entity"), 1),
+        (status("200 OK"), 2),
+        (status("500 Internal Server Error"), 2),
+        (status("503 Service Unavailable"), 2),
+        (String::new(), 2),
+    ] {
+        let behavior = Behavior::SayAndClose(answer.clone().into_bytes());
+        let asked = questions_around_a_logout(behavior).await;
+        assert_eq!(asked, expected, "{answer}");
+    }
+}
+
 /// The status of every operation with this token; what is let in meets a stub, or a broker that is not there.
 async fn statuses(gateway: &Served, token: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
