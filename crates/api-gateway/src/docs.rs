@@ -4,7 +4,7 @@
 //! an operation, and how the gateway refuses a client, comes from [`TABLE`], so that it cannot differ from what is
 //! enforced. Nothing is loaded from another host.
 
-use std::{iter, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -232,7 +232,13 @@ fn refusals(operation: &Operation) -> impl Iterator<Item = (&'static str, &'stat
         Some(_) => "Too many requests of this kind, or too many tokens, from this client",
         None => "Too many tokens from this client that have to be checked",
     };
-    iter::once(("429", too_many))
+    let forbidden = match operation.access {
+        Access::Anyone | Access::UserOrOperator => None,
+        Access::User => Some("The operator's token, where a user's is needed"),
+        Access::Operator => Some("A user's token, where the operator's is needed"),
+    };
+    let forbidden = forbidden.map(|said| ("403", said));
+    forbidden.into_iter().chain([("429", too_many)])
 }
 
 /// The tokens that an operation takes; an empty entry says that it needs none.

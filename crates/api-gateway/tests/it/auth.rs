@@ -10,7 +10,7 @@ use api_gateway::{
 use testing::send;
 
 use crate::{
-    helpers::{Served, Setup, TOKEN, raw, serve, status},
+    helpers::{Served, Setup, TOKEN, concrete, raw, serve, status},
     stub::Stub,
     users::{USERS, billing, is_question},
 };
@@ -112,7 +112,7 @@ fn told(stub: &Stub, before: usize) -> Option<String> {
 }
 
 async fn check(gateway: &Served, stub: &Stub, by: By, open: bool, method: &str, path: &str) {
-    let concrete = path.replace("{id}", "7");
+    let concrete = concrete(path);
     for authorization in by.authorizations() {
         let before = stub.seen().len();
         let status = call(gateway, method, &concrete, authorization.as_deref()).await;

@@ -197,6 +197,21 @@ fn each_operation_names_the_tokens_that_it_needs() {
     );
 }
 
+#[test]
+fn every_operation_of_one_kind_of_caller_documents_that_the_other_is_refused() {
+    let document = docs::merged(false);
+    for operation in TABLE {
+        let method = operation.method.as_str().to_lowercase();
+        let refused = &document["paths"][operation.path][method]["responses"]["403"];
+        let is_of_one_kind = matches!(operation.access, Access::User | Access::Operator);
+        assert_eq!(
+            refused["content"].is_object(),
+            is_of_one_kind,
+            "{operation:?}"
+        );
+    }
+}
+
 /// Any route refuses a client with too many tokens.
 #[test]
 fn every_operation_documents_what_is_too_often() {

@@ -147,6 +147,19 @@ pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// A path of the table with 7 for each `{...}`.
+pub(crate) fn concrete(path: &str) -> String {
+    let segments = path.split('/');
+    let concrete = segments.map(|segment| {
+        if segment.starts_with('{') {
+            "7"
+        } else {
+            segment
+        }
+    });
+    concrete.collect::<Vec<_>>().join("/")
+}
+
 /// The status of an answer in bytes; 0 when there is none.
 pub(crate) fn status(answer: &str) -> u16 {
     let code = answer.split(' ').nth(1);

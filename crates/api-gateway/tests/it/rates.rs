@@ -10,7 +10,7 @@ use testing::{Answer, send};
 use tokio::{io::AsyncWriteExt, net::TcpSocket};
 
 use crate::{
-    helpers::{Served, Setup, rest, serve, status},
+    helpers::{Served, Setup, concrete, rest, serve, status},
     stub::Stub,
     users::{USERS, billing, is_question},
 };
@@ -28,7 +28,7 @@ async fn strict(stub: &Stub) -> Served {
 }
 
 async fn call(gateway: &Served, operation: &Operation, forwarded_for: &str) -> Answer {
-    let path = operation.path.replace("{id}", "7");
+    let path = concrete(operation.path);
     let request = gateway.client.request(operation.method.as_str(), &path);
     send(request.header("x-forwarded-for", forwarded_for)).await
 }

@@ -14,7 +14,7 @@ use testing::{Answer, Client, send};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    helpers::{NOBODY, Served, Setup, TOKEN, raw, serve, status},
+    helpers::{NOBODY, Served, Setup, TOKEN, concrete, raw, serve, status},
     process::{free_port, program, until_listening},
     stub::{Behavior, Seen, Stub, ok},
 };
@@ -250,7 +250,7 @@ async fn a_refused_logout_forgets_no_token_and_one_that_may_have_been_done_forge
 async fn statuses(gateway: &Served, token: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for operation in TABLE {
-        let path = operation.path.replace("{id}", "7");
+        let path = concrete(operation.path);
         let answer = with_token(&gateway.client, operation.method.as_str(), &path, token).await;
         if answer.status == 503 {
             assert_eq!(answer.header("retry-after"), "1", "{operation:?}");
