@@ -43,10 +43,13 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 /// A batch may take longer than a reader would wait: only the queue waits.
 const BATCH_LIMIT: Duration = Duration::from_secs(4);
 
-/// What the handlers and the consumers share.
+/// The most connections of what works in the background: consumers, timers and the outbox. Few of them work at once.
+const BACKGROUND_POOL: u32 = 8;
+
+/// What the handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// The database of all contexts.
+    /// The database of all contexts, by a pool that is for HTTP alone: a batch that takes long keeps no request waiting.
     pub database: Database,
     /// Knows the beers.
     pub inventory: Inventory,
@@ -94,8 +97,8 @@ pub fn routes() -> (axum::Router<App>, Document) {
 }
 
 /// Every consumer of the billing.
-fn consumers(app: &App) -> Consumers {
-    let database = || app.database.clone();
+fn consumers(database: &Database, limits: &Limits) -> Consumers {
+    let database = || database.clone();
     Consumers::default()
         .on(payments::Record {
             database: database(),
@@ -111,7 +114,7 @@ fn consumers(app: &App) -> Consumers {
         })
         .on(shippings::Open {
             database: database(),
-            limits: app.limits.shippings,
+            limits: limits.shippings,
         })
         .on(shippings::Conclude {
             database: database(),
@@ -119,16 +122,16 @@ fn consumers(app: &App) -> Consumers {
 }
 
 /// Every timer of the billing.
-fn timers(app: &App) -> Timers {
-    let database = || app.database.clone();
+fn timers(database: &Database, limits: &Limits) -> Timers {
+    let database = || database.clone();
     Timers::default()
         .on(orders::Overdue {
             database: database(),
-            limits: app.limits.orders,
+            limits: limits.orders,
         })
         .on(shippings::AskAgain {
             database: database(),
-            limits: app.limits.shippings,
+            limits: limits.shippings,
         })
 }
 
@@ -176,7 +179,8 @@ pub async fn start_within(
         limits: *limits,
         passwords: accounts::Passwords::default(),
     };
-    let (consumers, timers) = (consumers(&app), timers(&app));
+    let background = app.database.another_pool(BACKGROUND_POOL);
+    let (consumers, timers) = (consumers(&background, limits), timers(&background, limits));
     let names = consumers.names().chain([outbox::NAME]);
     parts.check(names.chain(timers.names()))?;
     let bound = runtime.bind(&config.listen).await?;
@@ -197,7 +201,7 @@ pub async fn start_within(
     let health = timer::health(health, &timing);
     let health = if parts.has(outbox::NAME) {
         let limits = outbox::Limits::default();
-        outbox::start(&app.database, broker.publisher(), limits, bound.intake()).health(health)
+        outbox::start(&background, broker.publisher(), limits, bound.intake()).health(health)
     } else {
         health
     };
@@ -206,10 +210,9 @@ pub async fn start_within(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use platform::{config::prefixed::Endpoint, database};
+    use platform::database;
     use std::collections::BTreeSet;
 
     /// A queue that the topology gives to the billing and that has no consumer would only grow.
@@ -224,18 +227,7 @@ mod tests {
             password: "".into(),
             pool: 1,
         };
-        let inventory = Endpoint {
-            variables: "INVENTORY_APP",
-            host: "127.0.0.1".into(),
-            port: 1,
-        };
-        let app = App {
-            database: Database::new(&settings),
-            inventory: Inventory::new(&inventory).unwrap(),
-            limits: Limits::default(),
-            passwords: accounts::Passwords::default(),
-        };
-        let consumers = consumers(&app);
+        let consumers = consumers(&Database::new(&settings), &Limits::default());
         let read = Service::Billing.reads().map(|queue| queue.name);
         assert_eq!(
             consumers.queues().collect::<BTreeSet<_>>(),

@@ -90,7 +90,19 @@ impl Database {
     /// A pool; its connections are opened when they are needed.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let last_failure = LastFailure::default();
+        Self::with_failure(settings, LastFailure::default())
+    }
+
+    /// Another pool for the same database, at most as large as this one and as `most`. Neither waits for connections of the
+    /// other. A failure to connect is logged once for both.
+    #[must_use]
+    pub fn another_pool(&self, most: u32) -> Self {
+        let mut settings = Settings::clone(&self.settings);
+        settings.pool = settings.pool.min(most);
+        Self::with_failure(&settings, self.last_failure.clone())
+    }
+
+    fn with_failure(settings: &Settings, last_failure: LastFailure) -> Self {
         let manager = Manager::new(settings.clone(), last_failure.clone());
         let builder = bb8::Pool::builder()
             .max_size(settings.pool)
