@@ -57,6 +57,8 @@ pub struct App {
     pub limits: Limits,
     /// Hashes the passwords of users.
     pub passwords: accounts::Passwords,
+    /// Keep requests of one user from taking all connections.
+    pub user_locks: orders::UserLocks,
 }
 
 /// How long the billing waits, and how often it tries, where that is not a matter of one request. These are constants of
@@ -178,6 +180,7 @@ pub async fn start_within(
         inventory: Inventory::new(&config.inventory)?,
         limits: *limits,
         passwords: accounts::Passwords::default(),
+        user_locks: orders::UserLocks::default(),
     };
     let background = app.database.another_pool(BACKGROUND_POOL);
     let (consumers, timers) = (consumers(&background, limits), timers(&background, limits));

@@ -38,6 +38,7 @@ pub(super) async fn check_out(
         compare(&order.lines, &beers)?;
         let total = total::payable(&order.lines)?;
         let fix = async |c: &mut Connection| fix(c, app, user_id, &order, total, context).await;
+        let _lock = app.user_locks.lock(user_id).await?;
         let fixed: Result<Option<Order>, Problem> = app.database.transaction(fix).await;
         if let Some(order) = fixed? {
             return Ok(order);
@@ -63,7 +64,7 @@ async fn fix(
         return Ok(None);
     };
     model::check_out(connection, order.id, total, app.limits.orders.answer).await?;
-    let payment = outgoing::payment(&order, user_id, total).ok_or_else(changed)?;
+    let payment = outgoing::payment(&order, user_id, total).ok_or_else(total::too_high)?;
     let messages = [payment, outgoing::create(&order, 1)];
     let messages = messages.map(|message| outgoing::from_request(message, context));
     outbox::add_all(connection, &messages).await?;

@@ -10,6 +10,7 @@
 //!
 //! - `http`, `body`: routes, and what they take and answer.
 //! - `open`: the open order of a user; `checkout`: its end as such; `total`: checked sums.
+//! - `user_locks`: requests of one user wait for each other without a connection.
 //! - `ending`: what ends an order; `consumer`: the shipping's answer; `timer`: the lack of one.
 //! - `outgoing`: what an order says to others.
 //! - `model`: rows and queries; `status`: the states; `schema`: the tables, by diesel.
@@ -26,6 +27,7 @@ mod schema;
 mod status;
 mod timer;
 mod total;
+mod user_locks;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -33,6 +35,7 @@ use crate::App;
 
 pub use consumer::Updates;
 pub use timer::{Limits, Overdue};
+pub use user_locks::UserLocks;
 
 /// The routes under `/api/orders`.
 pub fn router() -> OpenApiRouter<App> {

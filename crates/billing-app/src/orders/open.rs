@@ -84,6 +84,7 @@ pub(super) async fn add(
             }
             add_checked(c, order.id, beer, added.quantity).await
         };
+        let _lock = app.user_locks.lock(user_id).await?;
         let order: Result<Option<Order>, Problem> = app.database.transaction(add).await;
         if let Some(order) = order? {
             return Ok(order);
@@ -98,6 +99,7 @@ pub(super) async fn remove(app: &App, user_id: Uuid, sku: String) -> Result<(), 
         Some(order_id) => model::remove_line(c, order_id, sku).await,
         None => Ok(false),
     };
+    let _lock = app.user_locks.lock(user_id).await?;
     let removed: Result<bool, DatabaseError> = app.database.transaction(remove).await;
     if removed? {
         Ok(())
@@ -130,7 +132,7 @@ async fn show(
     user_id: Uuid,
     order: Order,
     beers: &Beers,
-) -> Result<Option<Order>, DatabaseError> {
+) -> Result<Option<Order>, Problem> {
     if is_shown(&order, beers) {
         return Ok(Some(order));
     }
@@ -141,7 +143,9 @@ async fn show(
         model::show(c, order.id, beers).await?;
         Order::find(c, order.id).await
     };
-    app.database.transaction(show).await
+    let _lock = app.user_locks.lock(user_id).await?;
+    let shown: Result<_, DatabaseError> = app.database.transaction(show).await;
+    Ok(shown?)
 }
 
 fn is_shown(order: &Order, beers: &Beers) -> bool {

@@ -23,10 +23,13 @@ pub(super) fn sum(lines: &[Line]) -> Option<Decimal> {
 /// 422 when it is too high.
 pub(super) fn payable(lines: &[Line]) -> Result<Decimal, Problem> {
     let total = sum(lines).filter(|total| *total <= TOTAL_MAX);
-    total.ok_or_else(|| {
-        let detail = format!("must be at most {TOTAL_MAX}");
-        Problem::unprocessable(vec![FieldError::new("/total", detail)])
-    })
+    total.ok_or_else(too_high)
+}
+
+/// What a client is told whose order costs more than can be paid.
+pub(super) fn too_high() -> Problem {
+    let detail = format!("must be at most {TOTAL_MAX}");
+    Problem::unprocessable(vec![FieldError::new("/total", detail)])
 }
 
 /// How many pieces.

@@ -61,6 +61,16 @@ impl Servers {
 
     /// [`Self::config`] with a broker at another port.
     fn config_at(&self, amqp_port: u16, command: &[&str]) -> Config {
+        self.config_of(amqp_port, None, command)
+    }
+
+    /// [`Self::config`] with one more setting.
+    pub(crate) fn config_with(&self, name: &str, value: &str, command: &[&str]) -> Config {
+        let more = format!("--{name}={value}");
+        self.config_of(self.broker.port, Some(more), command)
+    }
+
+    fn config_of(&self, amqp_port: u16, more: Option<String>, command: &[&str]) -> Config {
         let (database, broker) = (&self.database, &self.broker);
         let (database_port, amqp_port) = (database.port.to_string(), amqp_port.to_string());
         let inventory_port = self.inventory_port.to_string();
@@ -82,7 +92,7 @@ impl Servers {
         ]
         .map(|(name, value)| format!("--{name}={value}"));
         let command = command.iter().map(ToString::to_string);
-        let line = once("billing-app".to_owned()).chain(settings);
+        let line = once("billing-app".to_owned()).chain(settings).chain(more);
         Config::try_parse_from(line.chain(command)).unwrap()
     }
 
@@ -150,6 +160,13 @@ impl Servers {
         assert_eq!(self.count("true").await, wanted);
     }
 
+    /// Waits until so many queries at least wait for locks.
+    pub(crate) async fn until_waiting(&self, wanted: i64) {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting = async || self.database.value(sql).await.parse::<i64>().unwrap() >= wanted;
+        until(waiting, "queries wait for locks").await;
+    }
+
     /// Waits until as many dead letters as `wanted` are there; gives them back as `(id, reason, body)`.
     pub(crate) async fn until_dead(&self, wanted: usize) -> Vec<(String, String, String)> {
         self.until_dead_in(DEAD, wanted).await
@@ -188,7 +205,7 @@ impl Billing {
     }
 }
 
-async fn start(config: &Config, limits: &Limits) -> anyhow::Result<Billing> {
+pub(crate) async fn start(config: &Config, limits: &Limits) -> anyhow::Result<Billing> {
     let parts = match &config.command {
         Some(Command::Serve(parts)) => parts.clone(),
         _ => Parts::default(),

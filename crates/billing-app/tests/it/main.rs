@@ -26,6 +26,7 @@ mod orders_seen;
 mod orders_shipped;
 mod outages;
 mod parts;
+mod pools;
 mod reads;
 mod recording;
 mod refusals;
