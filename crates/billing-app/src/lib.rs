@@ -196,9 +196,8 @@ pub async fn start_within(
     );
     let has = |name: &str| parts.has(name);
     let consuming = consumers.start(has, &broker, bound.intake());
-    let sender = broker.clone();
-    let usable = move || sender.ready().is_ok();
-    let timing = timers.start(has, limits.timers, usable, bound.intake());
+    let sends = timer::sends(&broker, &background, limits.timers.outbox);
+    let timing = timers.start(has, limits.timers, &sends, bound.intake());
     let health = Health::default().with("database", app.database.checker());
     let health = broker::health(health, &broker, &consuming);
     let health = timer::health(health, &timing);

@@ -1,7 +1,8 @@
 //! Timers: tasks that look now and then for what is overdue.
 //!
-//! What is overdue is asked for again over the broker. While the broker is away no round is done: a question that cannot be
-//! sent must not count as one that was not answered.
+//! What is overdue is asked for again over the broker, and given up in the end. A question that was not sent must not count
+//! as one that was not answered. So no round is done while the broker is away or messages wait in the outbox, nor before
+//! both were well for as long as an answer may take: what was held up is answered then.
 //!
 //! Promises: a round is bounded in time; a round that has failed is tried again; the log has one line when rounds begin to
 //! fail, or fail for another reason, and one when they work again; health tells of a timer that has not worked for long.
@@ -14,7 +15,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::{database::DatabaseError, error::chain, health::Health, runtime::Tasks};
+use broker::{Broker, outbox};
+use futures_util::{FutureExt, future::BoxFuture};
+use platform::{
+    database::{Connection, Database, DatabaseError},
+    error::chain,
+    health::Health,
+    runtime::Tasks,
+};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +30,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) trait Timer: Send + Sync + 'static {
     /// The name of this part of the service, for `--only` and health: `shippings-timer`.
     fn name(&self) -> &'static str;
+
+    /// How long what it asks over the broker takes to be answered; `None` when it asks nothing.
+    fn answer(&self) -> Option<Duration>;
 
     /// Does what is overdue, up to some number of rows; tells whether more may wait, which is then done at once.
     fn round(&self) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
@@ -36,6 +47,8 @@ pub struct Limits {
     pub round: Duration,
     /// How long no round may have worked before the timer counts as not ready.
     pub stall: Duration,
+    /// How long a message may wait in the outbox before it counts as not sent.
+    pub outbox: Duration,
 }
 
 impl Default for Limits {
@@ -44,6 +57,7 @@ impl Default for Limits {
             every: Duration::from_secs(1),
             round: Duration::from_secs(5),
             stall: Duration::from_secs(15),
+            outbox: Duration::from_secs(2),
         }
     }
 }
@@ -58,10 +72,25 @@ struct Part {
 }
 
 /// Starts a timer, whatever its type.
-type Start = Box<dyn FnOnce(Limits, Usable, &Tasks) -> Timing + Send>;
+type Start = Box<dyn FnOnce(Limits, Sends, &Tasks) -> Timing + Send>;
 
-/// Whether the broker takes messages.
-type Usable = Arc<dyn Fn() -> bool + Send + Sync>;
+/// Whether messages are sent: the broker takes them, and none waits for long.
+pub(crate) type Sends =
+    Arc<dyn Fn() -> BoxFuture<'static, Result<bool, DatabaseError>> + Send + Sync>;
+
+/// Asks `broker` and the outbox in `database`, where no message may wait for longer than `limit`.
+pub(crate) fn sends(broker: &Broker, database: &Database, limit: Duration) -> Sends {
+    let (broker, database) = (broker.clone(), database.clone());
+    Arc::new(move || {
+        let (is_ready, database) = (broker.ready().is_ok(), database.clone());
+        async move { Ok(is_ready && !is_behind(&database, limit).await?) }.boxed()
+    })
+}
+
+async fn is_behind(database: &Database, limit: Duration) -> Result<bool, DatabaseError> {
+    let is_behind = async |c: &mut Connection| outbox::is_behind(c, limit).await;
+    database.run(is_behind).await
+}
 
 impl Timers {
     /// Adds one.
@@ -69,7 +98,7 @@ impl Timers {
     pub(crate) fn on(mut self, timer: impl Timer) -> Self {
         self.0.push(Part {
             name: timer.name(),
-            start: Box::new(|limits, usable, tasks| start(timer, limits, usable, tasks)),
+            start: Box::new(|limits, sends, tasks| start(timer, limits, sends, tasks)),
         });
         self
     }
@@ -79,19 +108,17 @@ impl Timers {
         self.0.iter().map(|part| part.name)
     }
 
-    /// Starts those that `chosen` chooses by their names, as some of `tasks`; `broker_usable` says whether the broker takes
-    /// messages.
+    /// Starts those that `chosen` chooses by their names, as some of `tasks`.
     pub(crate) fn start(
         self,
         chosen: impl Fn(&str) -> bool,
         limits: Limits,
-        broker_usable: impl Fn() -> bool + Send + Sync + 'static,
+        sends: &Sends,
         tasks: &Tasks,
     ) -> Vec<Timing> {
-        let usable: Usable = Arc::new(broker_usable);
         let parts = self.0.into_iter().filter(|part| chosen(part.name));
         parts
-            .map(|part| (part.start)(limits, Arc::clone(&usable), tasks))
+            .map(|part| (part.start)(limits, Arc::clone(sends), tasks))
             .collect()
     }
 }
@@ -133,13 +160,15 @@ pub(crate) fn health(health: Health, timing: &[Timing]) -> Health {
 struct Rounds<T> {
     timer: T,
     limits: Limits,
-    broker_usable: Usable,
+    sends: Sends,
+    /// Since when messages are sent without a break, as far as this timer has seen.
+    sending_since: Option<Instant>,
     timing: Timing,
     /// The error of the last round, which was logged.
     failure: Option<String>,
 }
 
-fn start<T: Timer>(timer: T, limits: Limits, broker_usable: Usable, tasks: &Tasks) -> Timing {
+fn start<T: Timer>(timer: T, limits: Limits, sends: Sends, tasks: &Tasks) -> Timing {
     let timing = Timing {
         name: timer.name(),
         stall: limits.stall,
@@ -148,7 +177,8 @@ fn start<T: Timer>(timer: T, limits: Limits, broker_usable: Usable, tasks: &Task
     let rounds = Rounds {
         timer,
         limits,
-        broker_usable,
+        sends,
+        sending_since: None,
         timing: timing.clone(),
         failure: None,
     };
@@ -178,14 +208,35 @@ impl<T: Timer> Rounds<T> {
         done.unwrap_or(false)
     }
 
-    /// Health has a check of its own for the broker: without it there is nothing to do, which is no failure.
-    async fn bounded_round(&self) -> Result<bool, DatabaseError> {
-        if !(self.broker_usable)() {
+    /// Health has checks of its own for the broker and the outbox: without them there is nothing to do, which is no failure.
+    async fn bounded_round(&mut self) -> Result<bool, DatabaseError> {
+        if !self.may_give_up().await? {
             return Ok(false);
         }
         let limit = self.limits.round;
         let done = timeout(limit, self.timer.round()).await;
         done.unwrap_or(Err(DatabaseError::Late(limit)))
+    }
+
+    /// Whether what was asked would have been answered by now. A database that does not answer is a break, too.
+    async fn may_give_up(&mut self) -> Result<bool, DatabaseError> {
+        let Some(answer) = self.timer.answer() else {
+            return Ok(true);
+        };
+        let sends = (self.sends)().await;
+        if !matches!(sends, Ok(true)) {
+            self.note_break();
+            return sends;
+        }
+        let since = *self.sending_since.get_or_insert_with(Instant::now);
+        Ok(since.elapsed() >= answer)
+    }
+
+    fn note_break(&mut self) {
+        if self.sending_since.take().is_some() {
+            let timer = self.timing.name;
+            tracing::info!(timer, "messages are not sent; a timer waits for that");
+        }
     }
 
     /// One line when it fails, or fails for another reason, and one when it works again.
@@ -215,16 +266,28 @@ mod tests {
         every: Duration::from_millis(1),
         round: Duration::from_millis(20),
         stall: Duration::from_millis(200),
+        outbox: Duration::ZERO,
     };
 
-    /// What a round comes to, by its number.
-    struct Test<F>(F, Arc<AtomicUsize>);
+    /// How long an answer takes.
+    const ANSWER: Duration = Duration::from_millis(50);
+
+    fn sends(sends: impl Fn() -> bool + Send + Sync + 'static) -> Sends {
+        Arc::new(move || ready(Ok(sends())).boxed())
+    }
+
+    /// What a round comes to, by its number; and how long an answer takes.
+    struct Test<F>(F, Arc<AtomicUsize>, Option<Duration>);
 
     impl<F: Fn(usize) -> Option<Result<bool, DatabaseError>> + Send + Sync + 'static> Timer
         for Test<F>
     {
         fn name(&self) -> &'static str {
             "test"
+        }
+
+        fn answer(&self) -> Option<Duration> {
+            self.2
         }
 
         /// Without an outcome it never ends.
@@ -242,9 +305,9 @@ mod tests {
         outcome: impl Fn(usize) -> Option<Result<bool, DatabaseError>> + Send + Sync + 'static,
     ) -> (Timing, Arc<AtomicUsize>, Tasks) {
         let (rounds, tasks) = (Arc::new(AtomicUsize::new(0)), Tasks::default());
-        let timers = Timers::default().on(Test(outcome, Arc::clone(&rounds)));
+        let timers = Timers::default().on(Test(outcome, Arc::clone(&rounds), None));
         assert_eq!(timers.names().collect::<Vec<_>>(), ["test"]);
-        let mut timing = timers.start(|name| name == "test", limits, || true, &tasks);
+        let mut timing = timers.start(|name| name == "test", limits, &sends(|| true), &tasks);
         (timing.remove(0), rounds, tasks)
     }
 
@@ -287,17 +350,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_the_broker_there_is_no_round() {
+    async fn while_nothing_is_sent_and_for_an_answer_after_that_there_is_no_round() {
         let (rounds, tasks) = (Arc::new(AtomicUsize::new(0)), Tasks::default());
-        let timers = Timers::default().on(Test(|_| Some(Ok(false)), Arc::clone(&rounds)));
+        let timers =
+            Timers::default().on(Test(|_| Some(Ok(false)), Arc::clone(&rounds), Some(ANSWER)));
         let looks = Arc::new(AtomicUsize::new(0));
         let (seen, away) = (Arc::clone(&looks), 50);
-        let usable = move || seen.fetch_add(1, Ordering::Relaxed) >= away;
-        let timing = timers.start(|_| true, LIMITS, usable, &tasks);
-        until(&looks, away).await;
+        // It is well at first, too, but not for long enough.
+        let is_well = move || !(5..away).contains(&seen.fetch_add(1, Ordering::Relaxed));
+        let timing = timers.start(|_| true, LIMITS, &sends(is_well), &tasks);
+        until(&looks, away + 1).await;
+        let back = Instant::now();
         assert_eq!(rounds.load(Ordering::Relaxed), 0);
         assert_eq!(timing[0].ready(), Ok(()));
         until(&rounds, 1).await;
+        // The timer has looked a moment before `back`.
+        assert!(back.elapsed() > ANSWER / 2, "{:?}", back.elapsed());
     }
 
     #[tokio::test]
@@ -312,8 +380,12 @@ mod tests {
     #[tokio::test]
     async fn a_timer_that_is_not_chosen_does_not_run() {
         let (rounds, tasks) = (Arc::new(AtomicUsize::new(0)), Tasks::default());
-        let timers = Timers::default().on(Test(|_| Some(Ok(true)), Arc::clone(&rounds)));
-        assert!(timers.start(|_| false, LIMITS, || true, &tasks).is_empty());
+        let timers = Timers::default().on(Test(|_| Some(Ok(true)), Arc::clone(&rounds), None));
+        assert!(
+            timers
+                .start(|_| false, LIMITS, &sends(|| true), &tasks)
+                .is_empty()
+        );
         assert!(tasks.tracker.is_empty());
     }
 }

@@ -48,14 +48,32 @@ impl Timer for Overdue {
         "orders-timer"
     }
 
+    fn answer(&self) -> Option<Duration> {
+        Some(self.limits.answer)
+    }
+
     async fn round(&self) -> Result<bool, DatabaseError> {
         let limits = self.limits;
         let round = async |c: &mut Connection| round(c, limits).await;
-        self.database.transaction_within(BATCH_LIMIT, round).await
+        let done = self.database.transaction_within(BATCH_LIMIT, round);
+        let Round { is_full, given_up } = done.await?;
+        if given_up > 0 {
+            tracing::warn!(
+                orders = given_up,
+                "cancelled orders whose shippings were not answered; what was paid goes back"
+            );
+        }
+        Ok(is_full)
     }
 }
 
-async fn round(connection: &mut Connection, limits: Limits) -> Result<bool, DatabaseError> {
+/// What was done.
+struct Round {
+    is_full: bool,
+    given_up: usize,
+}
+
+async fn round(connection: &mut Connection, limits: Limits) -> Result<Round, DatabaseError> {
     let overdue = Order::lock_overdue(connection, limits.batch).await?;
     let is_full = overdue.len() == usize::from(limits.batch);
     // The first request is no repetition.
@@ -64,7 +82,10 @@ async fn round(connection: &mut Connection, limits: Limits) -> Result<bool, Data
         .partition(|order| order.asks <= limits.again);
     ask_again(connection, &again, limits.answer).await?;
     give_up(connection, &given_up).await?;
-    Ok(is_full)
+    Ok(Round {
+        is_full,
+        given_up: given_up.len(),
+    })
 }
 
 async fn ask_again(

@@ -137,7 +137,7 @@ async fn while_the_broker_is_away_no_time_is_counted() {
 
     let only = ["--only", "outbox,shippings-timer"];
     let mut limits = short();
-    limits.shippings.answer = Duration::from_secs(3_600);
+    limits.shippings.answer = Duration::from_secs(3);
     let timer = servers.start_at(amqp_port, &only, &limits).await;
     let overdue = "UPDATE shippings.shippings SET ask_again_at = now() - interval '1 hour'";
     servers.database.execute(overdue).await;
@@ -157,4 +157,56 @@ async fn while_the_broker_is_away_no_time_is_counted() {
     assert_eq!(servers.shipping(&order).await.2, 2);
     timer.stop().await;
     drop(relay);
+}
+
+/// A shipping that was asked for by these parts; its last question is not answered yet, and overdue.
+async fn asked_for_the_last_time(servers: &Servers, parts: &str) -> OrderCreate {
+    let order = order(servers.add_customer().await);
+    let opening = servers.start_parts(&["--only", parts]).await.unwrap();
+    servers.send_order(&order).await;
+    servers.until_shippings("PROCESSING", 1).await;
+    if parts.contains("outbox") {
+        servers.until_settled(&["orders_create"]).await;
+    }
+    opening.stop().await;
+    let last = "UPDATE shippings.shippings SET asks = 3, ask_again_at = now() - interval '1 hour', \
+        created_at = now() - interval '1 hour'";
+    servers.database.execute(last).await;
+    order
+}
+
+/// Timers that give an answer so much time.
+fn lenient() -> billing_app::Limits {
+    let mut limits = short();
+    limits.shippings.answer = Duration::from_secs(3);
+    limits.timers.outbox = Duration::from_millis(100);
+    limits
+}
+
+/// The question is in the broker, and nobody can read it there.
+#[tokio::test]
+async fn after_an_outage_of_the_broker_the_last_question_can_still_be_answered() {
+    let servers = Servers::prepare_shop().await;
+    asked_for_the_last_time(&servers, "outbox,shippings").await;
+    let amqp_port = free_port().await;
+    let only = ["--only", PARTS];
+    let billing = servers.start_at(amqp_port, &only, &lenient()).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let (host, port) = (&servers.broker.host, servers.broker.port);
+    let _relay = Relay::start_at(amqp_port, Protocol::Amqp, host, port);
+    servers.until_shippings("SUCCESS", 1).await;
+    billing.stop().await;
+}
+
+/// The question is in the outbox, and nobody sends it.
+#[tokio::test]
+async fn what_was_never_sent_is_not_given_up() {
+    let servers = Servers::prepare_shop().await;
+    asked_for_the_last_time(&servers, "shippings").await;
+    let others = ["--only", "customers,shippings-detail,shippings-timer"];
+    let _others = servers.start_within(&others, &lenient()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(servers.count_shippings("status = 'PROCESSING'").await, 1);
+    let _outbox = servers.start_parts(&["--only", "outbox"]).await.unwrap();
+    servers.until_shippings("SUCCESS", 1).await;
 }

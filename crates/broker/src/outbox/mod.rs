@@ -92,6 +92,17 @@ pub async fn add_all(
     row::insert(connection, messages).await
 }
 
+/// Whether a message has waited in the table for longer than `limit`, also one that the broker did not take.
+///
+/// # Errors
+/// [`DatabaseError`]
+pub async fn is_behind(
+    connection: &mut Connection,
+    limit: Duration,
+) -> Result<bool, DatabaseError> {
+    row::is_behind(connection, limit).await
+}
+
 /// A handle to a relay that runs; for health.
 #[derive(Debug, Clone)]
 pub struct Relaying {

@@ -1,11 +1,11 @@
 //! The rows of `outbox`, and their queries.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use diesel::{
     prelude::QueryableByName,
     sql_query,
-    sql_types::{Array, BigInt, Binary, Double, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Double, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use platform::database::{Connection, DatabaseError};
 use serde_json::Value;
@@ -153,6 +153,25 @@ pub(super) async fn measure(connection: &mut Connection) -> Result<Depth, Databa
         failed,
         age,
     })
+}
+
+/// Whether a message was written more than `limit` ago.
+pub(super) async fn is_behind(
+    connection: &mut Connection,
+    limit: Duration,
+) -> Result<bool, DatabaseError> {
+    #[derive(QueryableByName)]
+    struct Behind {
+        #[diesel(sql_type = Bool)]
+        is_behind: bool,
+    }
+    let query = sql_query(
+        "SELECT EXISTS (SELECT FROM outbox WHERE created_at < clock_timestamp() - make_interval(secs => $1)) AS is_behind",
+    );
+    let behind: Behind = connection
+        .one(query.bind::<Double, _>(limit.as_secs_f64()))
+        .await?;
+    Ok(behind.is_behind)
 }
 
 /// A destination as the table keeps it: `queue:billing_queue`, `fanout:bike_locations`.
