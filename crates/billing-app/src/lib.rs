@@ -135,6 +135,9 @@ fn timers(database: &Database, limits: &Limits) -> Timers {
             database: database(),
             limits: limits.shippings,
         })
+        .on(accounts::CleanUp {
+            database: database(),
+        })
 }
 
 /// Does what the command line says.

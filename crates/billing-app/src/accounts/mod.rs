@@ -10,11 +10,13 @@
 //! - `http`: what the routes take, answer and document; `bodies`: their JSON.
 //! - `model`: users, sessions and throttled names, each with its table.
 //! - `passwords`: hashing, bounded; `token`: how a token is made and known.
+//! - `timer`: removes what has expired.
 
 mod bodies;
 mod http;
 mod model;
 mod passwords;
+mod timer;
 mod token;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,6 +24,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::App;
 
 pub use passwords::{Limits, Passwords};
+pub use timer::CleanUp;
 
 /// The routes under `/api/users`.
 pub fn router() -> OpenApiRouter<App> {

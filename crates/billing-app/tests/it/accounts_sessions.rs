@@ -213,3 +213,24 @@ async fn of_more_than_fifty_sessions_the_oldest_ends() {
     let count = "SELECT count(*) FROM accounts.sessions";
     assert_eq!(servers.database.value(count).await, "50");
 }
+
+#[tokio::test]
+async fn sessions_that_have_expired_are_removed_and_others_stay() {
+    let servers = Servers::prepare().await;
+    let billing = servers.start_parts(&["--only", "http"]).await.unwrap();
+    let user = register(&billing.client, "ann").await;
+    servers
+        .database
+        .execute(
+            "INSERT INTO accounts.sessions (id, user_id, token_hash, expires_at) \
+             SELECT gen_random_uuid(), id, sha256(number::text::bytea), now() - number * interval '1 second' \
+             FROM accounts.users, generate_series(0, 2500) AS number",
+        )
+        .await;
+    let only = ["--only", "accounts-timer"];
+    let _timer = servers.start_parts(&only).await.unwrap();
+    let count = "SELECT count(*) FROM accounts.sessions";
+    let one = async || servers.database.value(count).await == "1";
+    testing::until(one, "the expired sessions are removed").await;
+    assert!(is_alive(&billing, user["token"].as_str().unwrap()).await);
+}

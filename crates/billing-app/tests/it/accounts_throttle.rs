@@ -1,6 +1,7 @@
 //! Who tries a name too often has to wait, on every billing, whether there is such a user or not.
 
 use serde_json::json;
+use testing::until;
 
 use crate::{
     accounts::{PASSWORD, login, register, registration},
@@ -91,7 +92,8 @@ async fn of_many_guesses_at_once_only_the_first_learn_anything() {
 #[tokio::test]
 async fn failures_are_forgotten_after_a_day_and_their_rows_are_removed() {
     let servers = Servers::prepare().await;
-    let billings = [servers.start().await, servers.start().await];
+    let http = async || servers.start_parts(&["--only", "http"]).await.unwrap();
+    let billings = [http().await, http().await];
     statuses(&billings, "ann", &["wrong"; FREE]).await;
     statuses(&billings, "bob", &["wrong"]).await;
     let rows = "SELECT count(*) FROM accounts.failed_logins";
@@ -101,7 +103,11 @@ async fn failures_are_forgotten_after_a_day_and_their_rows_are_removed() {
         statuses(&billings, "ann", &["wrong"; FREE]).await,
         [401; FREE]
     );
-    assert_eq!(servers.database.value(rows).await, "1");
+    assert_eq!(servers.database.value(rows).await, "2");
+    let only = ["--only", "accounts-timer"];
+    let _timer = servers.start_parts(&only).await.unwrap();
+    let one = async || servers.database.value(rows).await == "1";
+    until(one, "the other name is forgotten").await;
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ async fn without_a_choice_all_parts_run() {
     assert_eq!(
         checks,
         [
+            "accounts-timer",
             "broker",
             "customers",
             "database",
@@ -101,6 +102,6 @@ async fn an_unknown_part_is_an_error_that_names_the_parts() {
     assert_eq!(
         started.err().unwrap().to_string(),
         "--only: there is no part 'paiments'; the parts are: http, payments, refunds, customers, orders, \
-         shippings, shippings-detail, outbox, orders-timer, shippings-timer"
+         shippings, shippings-detail, outbox, orders-timer, shippings-timer, accounts-timer"
     );
 }

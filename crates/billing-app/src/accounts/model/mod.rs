@@ -1,7 +1,7 @@
 //! The rows of accounts, and their queries: a file for each table. What takes more than one table is here.
 
 pub(super) mod sessions;
-mod throttle;
+pub(super) mod throttle;
 pub(super) mod users;
 
 use platform::{

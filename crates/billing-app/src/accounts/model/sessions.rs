@@ -6,7 +6,7 @@
 use diesel::{
     dsl::sql,
     prelude::*,
-    sql_types::{Binary, Bool, Uuid as SqlUuid},
+    sql_types::{BigInt, Binary, Bool, Uuid as SqlUuid},
 };
 use platform::database::{Connection, DatabaseError};
 use time::OffsetDateTime;
@@ -48,6 +48,10 @@ const USE: &str = "UPDATE accounts.sessions SET expires_at = \
 const MAKE_ROOM: &str = "DELETE FROM accounts.sessions WHERE user_id = $1 AND (expires_at <= now() OR id IN \
     (SELECT id FROM accounts.sessions WHERE user_id = $1 AND expires_at > now() \
      ORDER BY created_at DESC, id DESC OFFSET 49))";
+
+/// Removes up to so many sessions that have expired. It waits for no lock, so that it is in no deadlock.
+const REMOVE_EXPIRED: &str = "DELETE FROM accounts.sessions WHERE id IN (SELECT id FROM accounts.sessions \
+    WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
 
 const START: &str = "INSERT INTO accounts.sessions (id, user_id, token_hash, expires_at) \
     VALUES ($1, $2, $3, now() + interval '7 days')";
@@ -132,6 +136,15 @@ async fn end_all(connection: &mut Connection, ending: Ending) -> Result<(), Data
     lock(connection, user).await?;
     let all = sessions::table.filter(sessions::user_id.eq(user));
     connection.execute(diesel::delete(all)).await.map(drop)
+}
+
+/// Removes up to `count` sessions that have expired; returns how many there were.
+pub(in crate::accounts) async fn remove_expired(
+    connection: &mut Connection,
+    count: u16,
+) -> Result<usize, DatabaseError> {
+    let remove = diesel::sql_query(REMOVE_EXPIRED).bind::<BigInt, _>(i64::from(count));
+    connection.execute(remove).await
 }
 
 /// What deletes several sessions of a user does so alone: two of them could wait for each other, and two logins would

@@ -6,7 +6,7 @@
 
 use diesel::{
     prelude::*,
-    sql_types::{Binary, Double, Integer},
+    sql_types::{BigInt, Binary, Double, Integer},
 };
 use platform::database::{Connection, DatabaseError};
 use sha2::{Digest, Sha256};
@@ -26,9 +26,10 @@ const FREE_LOGINS: i32 = 5;
 /// A count that is as good as any higher one.
 const MAX_FAILURES: i32 = 1_000_000;
 
-/// What has failed here is forgotten after a day without a failure.
+/// Removes up to so many names that have not failed for a day. It waits for no lock, so that it is in no deadlock.
 const FORGET: &str = "DELETE FROM accounts.failed_logins WHERE name_hash IN (SELECT name_hash FROM \
-    accounts.failed_logins WHERE failed_at < now() - interval '1 day' LIMIT 10 FOR UPDATE SKIP LOCKED)";
+    accounts.failed_logins WHERE failed_at < now() - interval '1 day' ORDER BY failed_at LIMIT $1 \
+    FOR UPDATE SKIP LOCKED)";
 
 const BEGIN: &str = "INSERT INTO accounts.failed_logins (name_hash, failures, failed_at, blocked_until) \
     VALUES ($1, 0, now(), now()) ON CONFLICT DO NOTHING";
@@ -36,7 +37,8 @@ const BEGIN: &str = "INSERT INTO accounts.failed_logins (name_hash, failures, fa
 const COUNT: &str = "UPDATE accounts.failed_logins SET failures = $2, failed_at = now(), \
     blocked_until = now() + make_interval(secs => $3) WHERE name_hash = $1";
 
-const BLOCKED: &str = "SELECT failures, CASE WHEN blocked_until > now() \
+/// What has failed is forgotten after a day without a failure, whether its row is still there or not.
+const BLOCKED: &str = "SELECT CASE WHEN failed_at < now() - interval '1 day' THEN 0 ELSE failures END AS failures, CASE WHEN blocked_until > now() \
     THEN ceil(extract(epoch FROM blocked_until - now())) ELSE 0 END::int AS seconds \
     FROM accounts.failed_logins WHERE name_hash = $1";
 
@@ -98,7 +100,6 @@ impl Throttle {
         &self,
         connection: &mut Connection,
     ) -> Result<Option<u64>, DatabaseError> {
-        connection.execute(diesel::sql_query(FORGET)).await?;
         let begin = diesel::sql_query(BEGIN).bind::<Binary, _>(self.name_hash.to_vec());
         connection.execute(begin).await?;
         let tried = self.lock(connection).await?;
@@ -142,6 +143,15 @@ impl Throttle {
         let query = diesel::sql_query(sql).bind::<Binary, _>(self.name_hash.to_vec());
         connection.optional(query).await
     }
+}
+
+/// Removes up to `count` names that have not failed for a day; returns how many there were.
+pub(in crate::accounts) async fn forget(
+    connection: &mut Connection,
+    count: u16,
+) -> Result<usize, DatabaseError> {
+    let forget = diesel::sql_query(FORGET).bind::<BigInt, _>(i64::from(count));
+    connection.execute(forget).await
 }
 
 /// How many seconds to wait after so many failures beyond the free ones: 1, 2, 4 and so on.
