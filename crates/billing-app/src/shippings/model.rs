@@ -1,6 +1,6 @@
 //! The rows of `shippings.shippings` and their queries.
 //!
-//! A query that changes many rows locks them in the order of their order's id or of their own, so that two consumers with
+//! A query that changes many rows locks them in the order of their orders' ids, so that two consumers with
 //! the same messages wait for each other and seldom meet in a deadlock; one that happens is tried again.
 
 use std::collections::BTreeSet;
@@ -153,7 +153,7 @@ pub(super) async fn lock(
 ) -> Result<BTreeSet<Uuid>, DatabaseError> {
     let known = shippings::table
         .filter(shippings::id.eq_any(ids))
-        .order(shippings::id)
+        .order(shippings::order_id)
         .select(shippings::id)
         .for_update();
     let known: Vec<Uuid> = connection.load(known).await?;

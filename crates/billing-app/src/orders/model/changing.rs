@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use diesel::{
+    dsl::sql,
     prelude::*,
     sql_query,
-    sql_types::{Array, Double, Integer, Numeric, Text, Uuid as SqlUuid},
+    sql_types::{Array, Bool, Double, Integer, Numeric, Text, Uuid as SqlUuid},
 };
 use messages::orders::QUANTITY_MAX;
 use platform::database::{Connection, DatabaseError};
@@ -52,14 +53,15 @@ pub(in crate::orders) async fn insert_processing(
     connection.execute(query).await.map(drop)
 }
 
-/// Locks the open order of a user; its id, if there is one.
+/// Locks the open order of a user; its id, if there is one. The state is a literal: a plan for any state could not use the
+/// index `orders_open`.
 pub(in crate::orders) async fn lock_open(
     connection: &mut Connection,
     user_id: Uuid,
 ) -> Result<Option<Uuid>, DatabaseError> {
     let open = orders::table
         .filter(orders::user_id.eq(user_id))
-        .filter(orders::status.eq(Status::Open))
+        .filter(sql::<Bool>("status = 'OPEN'"))
         .select(orders::id)
         .for_update();
     connection.optional(open).await
