@@ -8,6 +8,7 @@ use messages::payments::{Payment, QUEUE};
 use platform::database::{Connection, Database};
 
 use super::model::{self, Recording};
+use crate::BATCH_LIMIT;
 
 /// Records payments.
 pub struct Record {
@@ -33,10 +34,7 @@ impl Consumer for Record {
     async fn store(&self, batch: &[Received<Payment>]) -> Result<Vec<Refused>, Failure> {
         let recording = Recording::of(batch);
         let record = async move |c: &mut Connection| recording.record(c).await;
-        let refused = self
-            .database
-            .run_within(model::RECORD_LIMIT, record)
-            .await?;
+        let refused = self.database.run_within(BATCH_LIMIT, record).await?;
         let reason = "its id was used for another payment";
         let refused = refused.into_iter().map(|place| Refused {
             place,
@@ -51,10 +49,7 @@ impl Consumer for Record {
             .filter_map(|refusal| Some((refusal.message.id()?, refusal.reason.clone())));
         let known = known.collect();
         let record = async move |c: &mut Connection| model::record_rejections(c, known).await;
-        Ok(self
-            .database
-            .run_within(model::RECORD_LIMIT, record)
-            .await?)
+        Ok(self.database.run_within(BATCH_LIMIT, record).await?)
     }
 
     async fn store_answers(&self) -> bool {

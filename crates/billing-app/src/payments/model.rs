@@ -1,9 +1,6 @@
 //! The rows of `orders`, `rejections` and `refunds`, and their queries.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use broker::Received;
 use diesel::{
@@ -17,9 +14,6 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::schema::{orders, refunds, rejections};
-
-/// A batch may take longer than a reader would wait: only the queue waits.
-pub(super) const RECORD_LIMIT: Duration = Duration::from_secs(4);
 
 /// A batch on its way into `orders`, column by column.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use messages::refunds::{QUEUE, Refund};
 use platform::database::{Connection, Database};
 
 use super::model;
+use crate::BATCH_LIMIT;
 
 /// Records refunds.
 pub struct Refunds {
@@ -31,7 +32,7 @@ impl Consumer for Refunds {
         let record = async |c: &mut Connection| model::record_refunds(c, batch).await;
         let refused = self
             .database
-            .transaction_within(model::RECORD_LIMIT, record)
+            .transaction_within(BATCH_LIMIT, record)
             .await?;
         let refused = refused.into_iter().map(|place| Refused {
             place,
