@@ -1,8 +1,8 @@
 //! Whose token it is: asked of the billing, and remembered for a moment.
 //!
 //! A token that was logged out through this gateway is dead here at once. One that was logged out elsewhere is dead here
-//! within [`MEMORY`] and [`LIMIT`], which is 3 s. An unknown token is never remembered, and neither is a failure; so the
-//! questions of one client are limited, or its unknown tokens would take all [`QUESTIONS`]. While the billing is away no
+//! within `MEMORY` and `LIMIT`, which is 3 s. An unknown token is never remembered, and neither is a failure; so the
+//! questions of one client are limited, or its unknown tokens would take all `QUESTIONS`. While the billing is away no
 //! user is known: a token is a 503 then, never the anonymous caller and never a 401.
 
 use std::{
