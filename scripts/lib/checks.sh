@@ -64,6 +64,7 @@ check_postman() {
 
 check_rehearsal() { TOOLS=$TOOLS timeout --kill-after=120 600 scripts/tests/machines/run; }
 
+# All checks but one, which asks with a user's token for what the operator has made: an order for a customer is a 404 to others.
 check_schema() {
     local document config=$ROOT/scripts/tools/schemathesis.toml
     document=$(service_url api-gateway)/api-docs/openapi.json
@@ -72,6 +73,7 @@ check_schema() {
     curl -fsS -m 10 -o /dev/null -H 'content-type: application/json' "$(service_url api-gateway)/api/users/register" \
         -d "{\"username\":\"$SCHEMA_USERNAME\",\"email\":\"$SCHEMA_USERNAME@example.org\",\"password\":\"$SCHEMA_PASSWORD\"}"
     cd "$DATA" || return # it leaves files where it runs
-    timeout 900 "$TOOLS/schemathesis/bin/schemathesis" --config-file "$config" run "$document" --checks all --phases examples,coverage,fuzzing,stateful \
+    timeout 900 "$TOOLS/schemathesis/bin/schemathesis" --config-file "$config" run "$document" --checks all --exclude-checks ensure_resource_availability \
+        --phases examples,coverage,fuzzing,stateful \
         --seed 1 --generation-database none --max-examples 50 --workers 1 --request-timeout 10 --no-color
 }
