@@ -22,7 +22,7 @@ use crate::{App, inventory::Beers};
 /// Checks out the open order of a user.
 ///
 /// # Errors
-/// 409 when a beer is gone or has another price, 422 when there is nothing to check out or it costs too much, 503 when the
+/// 409 when a beer is gone, or has another price or name, 422 when there is nothing to check out or it costs too much, 503 when the
 /// inventory does not answer.
 pub(super) async fn check_out(
     app: &App,
@@ -71,7 +71,7 @@ async fn fix(
     Ok(Order::find(connection, order.id).await?)
 }
 
-/// Every line costs what its user was shown.
+/// Every line is, and costs, what its user was shown.
 fn compare(lines: &[Line], beers: &Beers) -> Result<(), Problem> {
     let wrong = lines.iter().enumerate().filter_map(|(index, line)| {
         let detail = match beers.get(&line.sku) {
@@ -79,6 +79,11 @@ fn compare(lines: &[Line], beers: &Beers) -> Result<(), Problem> {
             Some(beer) if beer.price != line.price => {
                 let Line { sku, price, .. } = line;
                 format!("{sku} costs {:.2} now, not {price:.2}", beer.price)
+            }
+            // It was deleted, and another one has its sku; or it was renamed.
+            Some(beer) if beer.name != line.name => {
+                let Line { sku, name, .. } = line;
+                format!("{sku} is {} now, not {name}", beer.name)
             }
             Some(_) => return None,
         };

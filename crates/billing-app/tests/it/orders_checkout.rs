@@ -145,6 +145,21 @@ async fn beers_that_are_gone_or_cost_something_else_are_named_and_nothing_is_don
 }
 
 #[tokio::test]
+async fn another_beer_under_the_sku_of_one_that_is_gone_is_named_and_not_sold() {
+    let shop = Shop::open_http().await;
+    let user = shop.user();
+    user.add("ipa", 1).await;
+    shop.inventory.remove("ipa").await;
+    shop.inventory.sell("ipa", "Another", "3.10").await;
+    let problem = user.check_out().await.problem(409);
+    let detail = "ipa is Another now, not Beer ipa";
+    assert_eq!(problem["errors"][0]["detail"], detail);
+    assert_eq!(traces(&shop).await, 0);
+    user.current().await;
+    user.check_out().await.json(200);
+}
+
+#[tokio::test]
 async fn a_price_that_went_there_and_back_is_the_one_that_was_shown() {
     let shop = Shop::open_http().await;
     let user = shop.user();

@@ -187,6 +187,11 @@ impl Inventory {
         assert_eq!(self.client.delete(&path).await.status, 204);
     }
 
+    pub(crate) async fn sell(&self, sku: &str, name: &str, price: &str) {
+        let body = json!({ "sku": sku, "name": name, "price": price });
+        self.client.post("/api/beers", &body).await.json(201);
+    }
+
     /// From now on nobody listens at its port.
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
