@@ -58,7 +58,7 @@ async fn a_body_that_is_declared_too_large_is_refused_before_it_is_sent() {
     assert_eq!(status(&answer), 413, "{answer}");
     assert!(answer.contains("application/problem+json"), "{answer}");
     assert!(
-        begin.elapsed() < Duration::from_millis(300),
+        begin.elapsed() < Duration::from_secs(2),
         "{:?}",
         begin.elapsed()
     );

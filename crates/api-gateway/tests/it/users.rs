@@ -309,7 +309,7 @@ async fn a_billing_that_is_late_is_away_after_a_second_however_many_wait() {
     assert_eq!(questions(&billing), 64);
     assert_eq!(requests.join_all().await, [503; 200]);
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test]

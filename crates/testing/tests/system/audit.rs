@@ -78,7 +78,7 @@ async fn payments_survive_a_stopped_billing_and_each_is_one_row() {
     )
     .await;
     assert!(
-        posted.elapsed() < Duration::from_millis(100),
+        posted.elapsed() < Duration::from_secs(1),
         "{:?}",
         posted.elapsed()
     );
