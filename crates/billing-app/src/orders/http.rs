@@ -1,5 +1,7 @@
 //! The routes of orders: what they take, answer and document.
 
+use std::slice;
+
 use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use broker::outbox;
 use platform::{
@@ -20,14 +22,14 @@ use super::{
     checkout,
     model::{self, Order},
     open, outgoing,
-    status::Status,
 };
 use crate::App;
 
 /// List orders
 ///
 /// A user's own, the open one too; all of them for the operator. Everything, streamed, in the order in which they were made;
-/// or a page with `limit`. An open order has the prices that its user was shown last.
+/// or a page with `limit`. An open order has the prices of now, which do not count as shown: `/api/orders/current` shows them.
+/// While the prices cannot be read, a list with an open order is a 503.
 #[utoipa::path(get, path = "/api/orders", tag = "orders", params(UuidPageQuery), responses(
     (status = 200, body = [OrderBody], description = "The orders",
         headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
@@ -35,19 +37,25 @@ use crate::App;
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
+    Extension(context): Extension<RequestContext>,
     page: Page<Uuid>,
 ) -> Result<Response, Problem> {
     let user_id = match caller {
         Caller::Operator => None,
         Caller::User { .. } | Caller::Anonymous => Some(user(caller)?),
     };
-    list::answer(OrdersOf { app, user_id }, page).await
+    let orders = OrdersOf {
+        app,
+        context,
+        user_id,
+    };
+    list::answer(orders, page).await
 }
 
 /// Get an order
 ///
-/// With its history, for its user and for the operator. An open one has the prices of now for its user, and for the operator
-/// those that its user was shown last.
+/// With its history, for its user and for the operator. An open one has the prices of now, which do not count as shown:
+/// `/api/orders/current` shows them.
 #[utoipa::path(get, path = "/api/orders/{id}", tag = "orders",
     params(("id" = Uuid, Path, example = "0198c0de-0000-7000-8000-000000000001")), responses(
     (status = 200, body = OrderBody, description = "The order"),
@@ -62,14 +70,9 @@ pub(super) async fn get(
     let find = async |c: &mut Connection| Order::find(c, id).await;
     let order: Option<Order> = app.database.run(find).await?;
     let order = order.filter(|order| may_see(caller, order));
-    let order = order.ok_or_else(|| Problem::not_found("no order has this id"))?;
-    match caller {
-        Caller::User { .. } if order.status == Status::Open => {
-            let shown = open::shown(&app, order, &context).await?;
-            Ok(Json(shown.into()))
-        }
-        _ => Ok(Json(order.into())),
-    }
+    let mut order = order.ok_or_else(|| Problem::not_found("no order has this id"))?;
+    open::price(&app, slice::from_mut(&mut order), &context).await?;
+    Ok(Json(order.into()))
 }
 
 /// Order for a customer
@@ -180,6 +183,7 @@ pub(super) async fn check_out(
 #[derive(Clone)]
 struct OrdersOf {
     app: App,
+    context: RequestContext,
     user_id: Option<Uuid>,
 }
 
@@ -187,10 +191,14 @@ impl Rows for OrdersOf {
     type Row = OrderBody;
     type Key = Uuid;
 
+    /// The longest order has 250 kB.
+    const CHUNK: u16 = 16;
+
     async fn after(&self, last: Option<Uuid>, count: u16) -> Result<Vec<OrderBody>, Problem> {
         let user_id = self.user_id;
         let page = async |c: &mut Connection| Order::after(c, user_id, last, count).await;
-        let orders: Vec<Order> = self.app.database.run(page).await?;
+        let mut orders: Vec<Order> = self.app.database.run(page).await?;
+        open::price(&self.app, &mut orders, &self.context).await?;
         Ok(orders.into_iter().map(OrderBody::from).collect())
     }
 

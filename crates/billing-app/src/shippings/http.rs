@@ -110,6 +110,9 @@ impl Rows for Shippings {
     type Row = ShippingBody;
     type Key = Uuid;
 
+    /// The longest shipping has 250 kB.
+    const CHUNK: u16 = 16;
+
     async fn after(&self, last: Option<Uuid>, count: u16) -> Result<Vec<ShippingBody>, Problem> {
         let page = async |c: &mut Connection| Shipping::after(c, last, count).await;
         let shippings = self.0.database.run(page).await?;

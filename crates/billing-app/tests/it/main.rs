@@ -22,6 +22,7 @@ mod orders_ending;
 mod orders_inventory;
 mod orders_open;
 mod orders_overdue;
+mod orders_prices;
 mod orders_seen;
 mod orders_shipped;
 mod outages;

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Entry, Line, Order, Status};
+use crate::inventory::Beers;
 
 /// An order as the statement gives it: lines and history column by column.
 #[derive(QueryableByName)]
@@ -125,6 +126,16 @@ impl Order {
             .load(query.bind::<BigInt, _>(i64::from(count)))
             .await?;
         Ok(rows.into_iter().map(Self::from).collect())
+    }
+
+    /// Gives its lines the names and prices of `beers`; one that is not there keeps its own.
+    pub(in crate::orders) fn price(&mut self, beers: &Beers) {
+        for line in &mut self.lines {
+            if let Some(beer) = beers.get(&line.sku) {
+                line.name.clone_from(&beer.name);
+                line.price = beer.price;
+            }
+        }
     }
 
     /// The skus of its lines.
