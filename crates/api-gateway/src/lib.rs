@@ -39,7 +39,10 @@ use messages::topology;
 use platform::{
     config::prefixed::Endpoint,
     health::Health,
-    http::{self, Guard, Limits, caller::Caller},
+    http::{
+        self, Guard, Limits,
+        caller::{Caller, SESSIONS_ENDED},
+    },
     openapi,
     problem::Problem,
     runtime::{self, Running, Runtime},
@@ -109,11 +112,13 @@ impl Gateway {
             self.rates.admit(rate, request.extensions())?;
         }
         let logout = operation.ends_sessions.then(|| self.auth.users().logout());
-        let answer = self.dispatch(operation, caller, request).await;
-        if let (Some(logout), Ok(answer)) = (logout, &answer) {
-            logout.answered(answer.status());
+        let mut answer = self.dispatch(operation, caller, request).await?;
+        // It is for the gateway alone.
+        let ended = answer.headers_mut().remove(SESSIONS_ENDED);
+        if let Some(logout) = logout {
+            logout.answered(answer.status(), ended.as_ref());
         }
-        answer
+        Ok(answer)
     }
 
     /// Hands the request to what answers the operation.

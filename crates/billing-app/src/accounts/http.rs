@@ -11,7 +11,7 @@ use axum::{
 use platform::{
     database::Connection,
     http::{
-        caller::Caller,
+        caller::{Caller, SESSIONS_ENDED},
         extract::{self, Query},
     },
     problem::Problem,
@@ -123,7 +123,7 @@ pub(super) async fn logout(
     State(app): State<App>,
     caller: Caller,
     body: Option<extract::Json<LogoutBody>>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let LogoutBody { token, all } = body.map(|extract::Json(body)| body).unwrap_or_default();
     let ending = match (token, caller) {
         (Some(token), _) => Ending::Token(token::hash(&token)),
@@ -137,8 +137,9 @@ pub(super) async fn logout(
         }
     };
     let end = async |c: &mut Connection| sessions::end(c, ending, all).await;
-    app.database.transaction(end).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let ended = app.database.transaction(end).await?;
+    let ended = [(SESSIONS_ENDED, HeaderValue::from(ended))];
+    Ok((StatusCode::NO_CONTENT, ended).into_response())
 }
 
 /// Whether a name is taken
