@@ -10,7 +10,7 @@ use platform::{
         answer,
         caller::Caller,
         context::RequestContext,
-        extract::{self, Path},
+        extract::{self, Id},
         list::{self, Page, Rows, UuidPageQuery},
     },
     problem::Problem,
@@ -27,7 +27,7 @@ use crate::App;
 
 /// List orders
 ///
-/// A user's own, the open one too; all of them for the operator. Everything, streamed, in the order in which they were made;
+/// A user's own, the open one and what the operator has ordered for them too; all of them for the operator. Everything, streamed, in the order in which they were made;
 /// or a page with `limit`. An open order has the prices of now, which do not count as shown: `/api/orders/current` shows them.
 /// While the prices cannot be read, a list with an open order is a 503.
 #[utoipa::path(get, path = "/api/orders", tag = "orders", params(UuidPageQuery), responses(
@@ -40,14 +40,15 @@ pub(super) async fn list(
     Extension(context): Extension<RequestContext>,
     page: Page<Uuid>,
 ) -> Result<Response, Problem> {
-    let user_id = match caller {
+    // A user is the customer with the user's id.
+    let customer_id = match caller {
         Caller::Operator => None,
         Caller::User { .. } | Caller::Anonymous => Some(user(caller)?),
     };
     let orders = OrdersOf {
         app,
         context,
-        user_id,
+        customer_id,
     };
     list::answer(orders, page).await
 }
@@ -65,7 +66,7 @@ pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
     Extension(context): Extension<RequestContext>,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Json<OrderBody>, Problem> {
     let find = async |c: &mut Connection| Order::find(c, id).await;
     let order: Option<Order> = app.database.run(find).await?;
@@ -179,12 +180,12 @@ pub(super) async fn check_out(
     Ok(located(StatusCode::OK, order))
 }
 
-/// The orders of a user, or of all, for [`list::answer`].
+/// The orders for a user, or for all, for [`list::answer`].
 #[derive(Clone)]
 struct OrdersOf {
     app: App,
     context: RequestContext,
-    user_id: Option<Uuid>,
+    customer_id: Option<Uuid>,
 }
 
 impl Rows for OrdersOf {
@@ -195,8 +196,8 @@ impl Rows for OrdersOf {
     const CHUNK: u16 = 16;
 
     async fn after(&self, last: Option<Uuid>, count: u16) -> Result<Vec<OrderBody>, Problem> {
-        let user_id = self.user_id;
-        let page = async |c: &mut Connection| Order::after(c, user_id, last, count).await;
+        let customer_id = self.customer_id;
+        let page = async |c: &mut Connection| Order::after(c, customer_id, last, count).await;
         let mut orders: Vec<Order> = self.app.database.run(page).await?;
         open::price(&self.app, &mut orders, &self.context).await?;
         Ok(orders.into_iter().map(OrderBody::from).collect())
@@ -215,7 +216,7 @@ fn located(status: StatusCode, order: Order) -> Response {
 fn may_see(caller: Caller, order: &Order) -> bool {
     match caller {
         Caller::Operator => true,
-        Caller::User { id, .. } => order.user_id == Some(id),
+        Caller::User { id, .. } => order.customer_id == id,
         Caller::Anonymous => false,
     }
 }

@@ -87,20 +87,21 @@ impl Order {
         Ok(row.map(Self::from))
     }
 
-    /// By their ids, which follow the time, from after `last`; those of one user or of all.
+    /// By their ids, which follow the time, from after `last`; those for one customer or for all.
     pub(in crate::orders) async fn after(
         connection: &mut Connection,
-        user_id: Option<Uuid>,
+        customer_id: Option<Uuid>,
         last: Option<Uuid>,
         count: u16,
     ) -> Result<Vec<Self>, DatabaseError> {
         let (last, count) = (last.unwrap_or(Uuid::nil()), i64::from(count));
-        let rows: Vec<Row> = match user_id {
-            Some(user_id) => {
-                let query = select!("WHERE o.user_id = $3 AND o.id > $1 ORDER BY o.id LIMIT $2")
-                    .bind::<SqlUuid, _>(last)
-                    .bind::<BigInt, _>(count)
-                    .bind::<SqlUuid, _>(user_id);
+        let rows: Vec<Row> = match customer_id {
+            Some(customer_id) => {
+                let query =
+                    select!("WHERE o.customer_id = $3 AND o.id > $1 ORDER BY o.id LIMIT $2")
+                        .bind::<SqlUuid, _>(last)
+                        .bind::<BigInt, _>(count)
+                        .bind::<SqlUuid, _>(customer_id);
                 connection.load(query).await?
             }
             None => {
