@@ -12,13 +12,14 @@
 //! - [`publish`]: a posted body becomes a confirmed message; [`payments`]: what a posted payment is.
 //! - [`idempotency`]: the same request, however often it is sent.
 //! - [`docs`]: Swagger UI over the documents of all services.
-//! - [`config`]: the settings.
+//! - [`config`]: the settings; [`metrics`]: what is counted.
 
 pub mod auth;
 pub mod config;
 pub mod docs;
 pub mod edge;
 pub mod idempotency;
+pub mod metrics;
 pub mod payments;
 pub mod proxy;
 pub mod publish;

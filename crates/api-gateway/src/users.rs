@@ -17,6 +17,7 @@ use axum::{
     body::Bytes,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode},
 };
+use metrics::counter;
 use moka::future::Cache;
 use platform::{
     http::{caller::Caller, context::RequestContext},
@@ -29,6 +30,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 use crate::{
+    metrics::TOKEN_CHECKS,
     proxy::{AskError, Upstream},
     rates::{Rate, Rates, TooMany},
 };
@@ -138,6 +140,12 @@ impl Users {
     }
 
     async fn ask(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
+        let answer = self.check(token, extensions).await;
+        counter!(TOKEN_CHECKS, "result" => result(&answer)).increment(1);
+        answer
+    }
+
+    async fn check(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
         let admitted = self.rates.admit(Rate::Questions, extensions);
         admitted.map_err(Refusal::TooMany)?;
         let body = serde_json::to_vec(&Check { token }).map_err(Refusal::Malformed)?;
@@ -167,6 +175,16 @@ impl Drop for Logout<'_> {
         if !self.is_void {
             self.users.generation.fetch_add(1, Ordering::SeqCst);
         }
+    }
+}
+
+/// What a question came to, for the metrics.
+fn result(answer: &Result<Caller, Refusal>) -> &'static str {
+    match answer {
+        Ok(_) => "known",
+        Err(Refusal::Unknown) => "unknown",
+        Err(Refusal::TooMany(_)) => "limited",
+        Err(_) => "failed",
     }
 }
 

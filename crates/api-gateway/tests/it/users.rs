@@ -143,6 +143,25 @@ async fn a_known_token_is_remembered_for_a_moment_and_an_unknown_one_never() {
 }
 
 #[tokio::test]
+async fn checks_are_counted_by_their_results() {
+    let billing = billing().await;
+    let gateway = before(billing.port, billing.port).await;
+    let count = async |result: &str| {
+        let name = format!("gateway_token_checks_total{{result=\"{result}\"}} ");
+        let metrics = gateway.client.get("/metrics").await;
+        let metrics = str::from_utf8(&metrics.body).unwrap();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        line.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    // Other tests of this process count as well.
+    let (known, unknown) = (count("known").await, count("unknown").await);
+    movies(&gateway, USERS).await.json(200);
+    movies(&gateway, "unknown").await.problem(401);
+    assert!(count("known").await > known);
+    assert!(count("unknown").await > unknown);
+}
+
+#[tokio::test]
 async fn concurrent_requests_with_one_token_are_one_question() {
     let billing = Stub::answering(|_, seen| match known(seen) {
         Behavior::Say(bytes) if is_question(seen) => {

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use metrics::counter;
 use platform::{
     database::Connection,
     http::{
@@ -32,7 +33,7 @@ use super::{
     },
     token,
 };
-use crate::App;
+use crate::{App, metrics::LOGINS};
 
 /// Whose name.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -89,6 +90,12 @@ pub(super) async fn login(
     State(app): State<App>,
     extract::Json(body): extract::Json<Credentials>,
 ) -> Result<Response, Problem> {
+    let answer = begin_session(&app, body).await;
+    counter!(LOGINS, "result" => result(&answer)).increment(1);
+    Ok(secret(StatusCode::OK, answer?))
+}
+
+async fn begin_session(app: &App, body: Credentials) -> Result<LoggedInBody, Problem> {
     let Credentials { username, password } = body;
     let throttle = Throttle::login(&username);
     let find = async |c: &mut Connection| {
@@ -103,7 +110,7 @@ pub(super) async fn login(
     let (token, token_hash) = new_token()?;
     let log_in = async |c: &mut Connection| model::log_in(c, throttle, user, token_hash).await;
     match app.database.transaction(log_in).await? {
-        Login::Done => Ok(secret(StatusCode::OK, LoggedInBody { token })),
+        Login::Done => Ok(LoggedInBody { token }),
         Login::Refused => Err(Problem::unauthorized("the name or the password is wrong")),
         Login::Blocked(seconds) => Err(blocked_for(seconds)),
     }
@@ -186,6 +193,16 @@ pub(super) async fn check_token(
         session_id: session.id,
         expires_at: session.expires_at,
     }))
+}
+
+/// What a login came to, for the metrics.
+fn result(answer: &Result<LoggedInBody, Problem>) -> &'static str {
+    match answer.as_ref().map_err(Problem::status) {
+        Ok(_) => "done",
+        Err(StatusCode::UNAUTHORIZED) => "refused",
+        Err(StatusCode::TOO_MANY_REQUESTS) => "limited",
+        Err(_) => "failed",
+    }
 }
 
 /// Refuses an attempt under a name that is blocked for so many seconds.

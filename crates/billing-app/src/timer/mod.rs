@@ -2,7 +2,8 @@
 //!
 //! What is overdue is asked for again over the broker, and given up in the end. A question that was not sent must not count
 //! as one that was not answered. So no round is done while the broker is away or messages wait in the outbox, nor before
-//! both were well for as long as an answer may take: what was held up is answered then.
+//! both were well for as long as an answer may take: what was held up is answered then. Such a pause is no failure of the
+//! timer, which stays ready; a metric tells of it, and the log when it is the outbox that does not move.
 //!
 //! Promises: a round is bounded in time; a round that has failed is tried again; the log has one line when rounds begin to
 //! fail, or fail for another reason, and one when they work again; health tells of a timer that has not worked for long.
@@ -22,7 +23,7 @@ use platform::{database::DatabaseError, health::Health, runtime::Tasks};
 
 use rounds::{Timing, start};
 
-pub(crate) use sends::{Sends, sends};
+pub(crate) use sends::{Break, Sends, sends};
 
 /// Work that is done round after round.
 pub(crate) trait Timer: Send + Sync + 'static {

@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use metrics::gauge;
 use platform::{database::DatabaseError, error::chain, runtime::Tasks};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, Sends, Timer};
+use super::{Break, Limits, Sends, Timer};
+use crate::metrics::TIMER_PAUSED;
 
 /// A handle to a timer that runs; for health.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ struct Rounds<T> {
     sends: Sends,
     /// Since when messages are sent without a break, as far as this timer has seen.
     sending_since: Option<Instant>,
+    /// Why they are not, as it was told.
+    told: Option<Break>,
     timing: Timing,
     /// The error of the last round, which was logged.
     failure: Option<String>,
@@ -59,6 +63,7 @@ pub(super) fn start<T: Timer>(timer: T, limits: Limits, sends: Sends, tasks: &Ta
         limits,
         sends,
         sending_since: None,
+        told: None,
         timing: timing.clone(),
         failure: None,
     };
@@ -104,19 +109,36 @@ impl<T: Timer> Rounds<T> {
             return Ok(true);
         };
         let sends = (self.sends)().await;
-        if !matches!(sends, Ok(true)) {
-            self.note_break();
-            return sends;
+        if !matches!(sends, Ok(None)) {
+            self.sending_since = None;
+        }
+        let pause = sends?;
+        self.tell(pause);
+        if pause.is_some() {
+            return Ok(false);
         }
         let since = *self.sending_since.get_or_insert_with(Instant::now);
         Ok(since.elapsed() >= answer)
     }
 
-    fn note_break(&mut self) {
-        if self.sending_since.take().is_some() {
-            let timer = self.timing.name;
-            tracing::info!(timer, "messages are not sent; a timer waits for that");
+    /// One line when the outbox does not move, and one when messages are sent again. A broker that is away has lines of its
+    /// own.
+    fn tell(&mut self, pause: Option<Break>) {
+        let timer = self.timing.name;
+        gauge!(TIMER_PAUSED, "timer" => timer).set(f64::from(pause.is_some()));
+        match (self.told, pause) {
+            (before, Some(Break::Outbox)) if before != pause => {
+                tracing::warn!(
+                    timer,
+                    "a message of the outbox is not sent; a timer waits for that"
+                );
+            }
+            (Some(Break::Outbox), None) => {
+                tracing::info!(timer, "the outbox is sent again; a timer goes on");
+            }
+            _ => {}
         }
+        self.told = pause;
     }
 
     /// One line when it fails, or fails for another reason, and one when it works again.
@@ -157,7 +179,7 @@ mod tests {
     const ANSWER: Duration = Duration::from_millis(50);
 
     fn sends(sends: impl Fn() -> bool + Send + Sync + 'static) -> Sends {
-        Arc::new(move || ready(Ok(sends())).boxed())
+        Arc::new(move || ready(Ok((!sends()).then_some(Break::Broker))).boxed())
     }
 
     /// What a round comes to, by its number; and how long an answer takes.

@@ -6,16 +6,32 @@ use broker::{Broker, outbox};
 use futures_util::{FutureExt, future::BoxFuture};
 use platform::database::{Connection, Database, DatabaseError};
 
-/// Whether messages are sent: the broker takes them, and none waits for long.
+/// Why messages are not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// The broker is away, which its own check tells.
+    Broker,
+    /// A message waits in the outbox for too long, perhaps one that the broker does not take.
+    Outbox,
+}
+
+/// Asks whether messages are sent; `None`: the broker takes them, and none waits for long.
 pub(crate) type Sends =
-    Arc<dyn Fn() -> BoxFuture<'static, Result<bool, DatabaseError>> + Send + Sync>;
+    Arc<dyn Fn() -> BoxFuture<'static, Result<Option<Break>, DatabaseError>> + Send + Sync>;
 
 /// Asks `broker` and the outbox in `database`, where no message may wait for longer than `limit`.
 pub(crate) fn sends(broker: &Broker, database: &Database, limit: Duration) -> Sends {
     let (broker, database) = (broker.clone(), database.clone());
     Arc::new(move || {
         let (is_ready, database) = (broker.ready().is_ok(), database.clone());
-        async move { Ok(is_ready && !is_behind(&database, limit).await?) }.boxed()
+        async move {
+            if !is_ready {
+                return Ok(Some(Break::Broker));
+            }
+            let is_behind = is_behind(&database, limit).await?;
+            Ok(is_behind.then_some(Break::Outbox))
+        }
+        .boxed()
     })
 }
 

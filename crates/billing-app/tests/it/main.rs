@@ -16,6 +16,7 @@ mod dead_letters;
 mod helpers;
 mod identities;
 mod logs;
+mod metrics;
 mod openapi;
 mod orders_checkout;
 mod orders_ending;
