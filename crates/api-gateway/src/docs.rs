@@ -213,7 +213,8 @@ fn secure(whole: &mut Value, open: bool) {
         if !documented.is_object() {
             continue;
         }
-        if let Some(security) = security(operation.access, open) {
+        let token = operation.ends_sessions.then(|| json!([{}, { USER: [] }]));
+        if let Some(security) = token.or_else(|| security(operation.access, open)) {
             documented["security"] = security;
         }
         for (status, said) in refusals(operation) {
@@ -283,6 +284,12 @@ mod tests {
                 assert!(declared[name].is_object(), "{name} is not declared");
             }
         }
+    }
+
+    #[test]
+    fn a_logout_may_be_sent_with_a_token_or_without() {
+        let logout = &merged(true)["paths"]["/api/users/logout"]["post"];
+        assert_eq!(logout["security"], json!([{}, { "user": [] }]));
     }
 
     #[test]

@@ -12,13 +12,14 @@
 //! - [`publish`]: a posted body becomes a confirmed message; [`payments`]: what a posted payment is.
 //! - [`idempotency`]: the same request, however often it is sent.
 //! - [`docs`]: Swagger UI over the documents of all services.
-//! - [`config`]: the settings.
+//! - [`config`]: the settings; [`metrics`]: what is counted.
 
 pub mod auth;
 pub mod config;
 pub mod docs;
 pub mod edge;
 pub mod idempotency;
+pub mod metrics;
 pub mod payments;
 pub mod proxy;
 pub mod publish;
@@ -39,7 +40,10 @@ use messages::topology;
 use platform::{
     config::prefixed::Endpoint,
     health::Health,
-    http::{self, Guard, Limits, caller::Caller},
+    http::{
+        self, Guard, Limits,
+        caller::{Caller, SESSIONS_ENDED},
+    },
     openapi,
     problem::Problem,
     runtime::{self, Running, Runtime},
@@ -109,11 +113,13 @@ impl Gateway {
             self.rates.admit(rate, request.extensions())?;
         }
         let logout = operation.ends_sessions.then(|| self.auth.users().logout());
-        let answer = self.dispatch(operation, caller, request).await;
-        if let (Some(logout), Ok(answer)) = (logout, &answer) {
-            logout.answered(answer.status());
+        let mut answer = self.dispatch(operation, caller, request).await?;
+        // It is for the gateway alone.
+        let ended = answer.headers_mut().remove(SESSIONS_ENDED);
+        if let Some(logout) = logout {
+            logout.answered(answer.status(), ended.as_ref());
         }
-        answer
+        Ok(answer)
     }
 
     /// Hands the request to what answers the operation.

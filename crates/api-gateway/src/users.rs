@@ -17,6 +17,7 @@ use axum::{
     body::Bytes,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode},
 };
+use metrics::counter;
 use moka::future::Cache;
 use platform::{
     http::{caller::Caller, context::RequestContext},
@@ -29,6 +30,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 use crate::{
+    metrics::TOKEN_CHECKS,
     proxy::{AskError, Upstream},
     rates::{Rate, Rates, TooMany},
 };
@@ -53,7 +55,7 @@ pub struct Users {
     billing: Upstream,
     rates: Arc<Rates>,
     known: Cache<Question, Caller>,
-    /// Moves on with each logout that may have been done. A question that began before cannot answer one that comes after.
+    /// Moves on with each logout that may have ended a session. A question that began before cannot answer one that comes after.
     generation: AtomicU64,
     asking: Semaphore,
 }
@@ -61,12 +63,12 @@ pub struct Users {
 /// The generation in which it is asked, and the SHA-256 of the token.
 type Question = (u64, [u8; 32]);
 
-/// Moves the generation on when it is dropped, unless the billing refused the logout. One without an answer, or with a 5xx,
-/// may have been done.
+/// Moves the generation on when it is dropped, unless the billing has said that no session has ended. A logout without an
+/// answer, or with a 5xx, may have been done.
 #[must_use]
 pub struct Logout<'a> {
     users: &'a Users,
-    is_refused: bool,
+    is_void: bool,
 }
 
 /// Why a token has no user.
@@ -133,11 +135,17 @@ impl Users {
     pub fn logout(&self) -> Logout<'_> {
         Logout {
             users: self,
-            is_refused: false,
+            is_void: false,
         }
     }
 
     async fn ask(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
+        let answer = self.check(token, extensions).await;
+        counter!(TOKEN_CHECKS, "result" => result(&answer)).increment(1);
+        answer
+    }
+
+    async fn check(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
         let admitted = self.rates.admit(Rate::Questions, extensions);
         admitted.map_err(Refusal::TooMany)?;
         let body = serde_json::to_vec(&Check { token }).map_err(Refusal::Malformed)?;
@@ -154,17 +162,29 @@ impl Users {
 }
 
 impl Logout<'_> {
-    /// The billing answered with this status. After a 4xx no session has ended, and every token stays remembered.
-    pub fn answered(mut self, status: StatusCode) {
-        self.is_refused = status.is_client_error();
+    /// The billing answered with this status, and said with a success how many sessions have ended. After a 4xx, or when
+    /// there were none, every token stays remembered: a logout with a text that is no token costs no user a question.
+    pub fn answered(mut self, status: StatusCode, ended: Option<&HeaderValue>) {
+        let none = status.is_success() && ended.is_some_and(|ended| ended == "0");
+        self.is_void = none || status.is_client_error();
     }
 }
 
 impl Drop for Logout<'_> {
     fn drop(&mut self) {
-        if !self.is_refused {
+        if !self.is_void {
             self.users.generation.fetch_add(1, Ordering::SeqCst);
         }
+    }
+}
+
+/// What a question came to, for the metrics.
+fn result(answer: &Result<Caller, Refusal>) -> &'static str {
+    match answer {
+        Ok(_) => "known",
+        Err(Refusal::Unknown) => "unknown",
+        Err(Refusal::TooMany(_)) => "limited",
+        Err(_) => "failed",
     }
 }
 

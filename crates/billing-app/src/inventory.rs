@@ -3,10 +3,13 @@
 //! The one place that knows its routes and its shapes. What it answers is checked as any other input is: an answer that
 //! makes no sense is as good as none. Whatever fails is a 503.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use axum::http::uri::InvalidUri;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use messages::orders::{NAME_MAX, PRICE_MAX};
 use platform::{
     config::prefixed::Endpoint,
@@ -19,12 +22,19 @@ use platform::{
 };
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use tokio::time::timeout;
 
 /// The most skus of one question, which the inventory sets.
 const SKUS_MAX: usize = 100;
 
 /// The longest query, in bytes: the inventory takes a head of 64 KiB. One sku takes 3 KiB at most.
 const QUERY_MAX: usize = 32 * 1_024;
+
+/// Questions of one request at once; their answers are in memory together.
+const PARALLEL: usize = 4;
+
+/// How long all questions of one request may take: less than the 5 s that the gateway gives an answer.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// A handle to the inventory; clones share its connections.
 #[derive(Clone)]
@@ -54,7 +64,7 @@ impl Inventory {
         JsonClient::new("inventory-app", endpoint, Limits::default()).map(Self)
     }
 
-    /// Those of `skus` that there are, as they are now. It asks nobody about none.
+    /// Those of `skus` that there are, as they are now. About none there is no question.
     ///
     /// # Errors
     /// 503 when the inventory does not answer in time, or answers what cannot be used.
@@ -63,12 +73,16 @@ impl Inventory {
         skus: impl IntoIterator<Item = &'a str>,
         context: &RequestContext,
     ) -> Result<Beers, Problem> {
-        let questions = questions(skus);
-        let asking = questions.iter().map(|path| self.ask(path, context));
-        let answers = try_join_all(asking).await;
-        let answers = answers.map_err(|error| self.0.unavailable(error))?;
-        let beers = answers.into_iter().flatten();
-        Ok(beers.map(|beer| (beer.sku.clone(), beer)).collect())
+        let questions = questions(skus.into_iter().collect());
+        let ask = async |path: String| self.ask(&path, context).await;
+        let asking = stream::iter(questions.into_iter().map(ask)).buffer_unordered(PARALLEL);
+        let answers = asking.try_fold(Beers::new(), async |mut beers, answer| {
+            beers.extend(answer.into_iter().map(|beer| (beer.sku.clone(), beer)));
+            Ok(beers)
+        });
+        let beers = timeout(LIMIT, answers).await;
+        let beers = beers.unwrap_or(Err(AskError::Late(LIMIT)));
+        beers.map_err(|error| self.0.unavailable(error))
     }
 
     async fn ask(&self, path: &str, context: &RequestContext) -> Result<Vec<Beer>, AskError> {
@@ -92,7 +106,7 @@ impl Beer {
 }
 
 /// The paths that ask for these skus, none of them too long.
-fn questions<'a>(skus: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+fn questions(skus: BTreeSet<&str>) -> Vec<String> {
     let mut paths: Vec<(String, usize)> = Vec::new();
     for sku in skus {
         let pair = format!("sku={}", escaped(sku));
@@ -115,17 +129,22 @@ mod tests {
     #[test]
     fn a_question_names_its_skus_escaped() {
         assert_eq!(
-            questions(["a&b=%", "é"]),
+            questions(["a&b=%", "é"].into()),
             ["/api/beers?sku=a%26b%3D%25&sku=%C3%A9"]
         );
-        assert!(questions([]).is_empty());
+        assert!(questions([].into()).is_empty());
     }
 
     #[test]
     fn many_or_long_skus_are_several_questions() {
-        assert_eq!(questions(vec!["x"; 201]).len(), 3);
-        let longest = "\u{1F37A}".repeat(255);
-        let asked = questions(vec![longest.as_str(); 100]);
+        let short: Vec<_> = (0..201).map(|number| number.to_string()).collect();
+        assert_eq!(
+            questions(short.iter().map(String::as_str).collect()).len(),
+            3
+        );
+        let longest = |number| format!("{number:03}{}", "\u{1F37A}".repeat(252));
+        let longest: Vec<_> = (0..100).map(longest).collect();
+        let asked = questions(longest.iter().map(String::as_str).collect());
         assert!(asked.iter().all(|path| path.len() < QUERY_MAX + 16));
         let skus = asked.iter().map(|path| path.matches("sku=").count());
         assert_eq!(skus.sum::<usize>(), 100);

@@ -5,6 +5,7 @@ pub mod config;
 pub mod customers;
 pub mod dead_letters;
 pub mod inventory;
+pub mod metrics;
 pub mod orders;
 pub mod payments;
 #[expect(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api_gateway::table::TABLE;
+use api_gateway::{metrics::METRICS, table::TABLE};
 use messages::topology::{EXCHANGES, QUEUES, Queue};
 use platform::telemetry;
 use serde_json::Value;
@@ -21,12 +21,20 @@ fn every_route_is_in_the_readme_and_no_other() {
 
 #[test]
 fn every_metric_is_documented_and_no_other() {
-    let metrics = telemetry::METRICS.iter().chain(broker::metrics::METRICS);
-    let names = metrics.map(|(name, _)| (*name).to_owned());
-    assert_eq!(
-        table("docs/operations.md", "| metric | counts |"),
+    let common = telemetry::METRICS.iter().chain(broker::metrics::METRICS);
+    let names = |metrics: &mut dyn Iterator<Item = &(&str, &str)>| {
+        let names = metrics.map(|(name, _)| (*name).to_owned());
         names.collect::<BTreeSet<_>>()
-    );
+    };
+    for (header, metrics) in [
+        ("| metric | counts |", names(&mut common.into_iter())),
+        (
+            "| metric of the gateway | counts |",
+            names(&mut METRICS.iter()),
+        ),
+    ] {
+        assert_eq!(table("docs/operations.md", header), metrics, "{header}");
+    }
 }
 
 #[test]

@@ -143,6 +143,25 @@ async fn a_known_token_is_remembered_for_a_moment_and_an_unknown_one_never() {
 }
 
 #[tokio::test]
+async fn checks_are_counted_by_their_results() {
+    let billing = billing().await;
+    let gateway = before(billing.port, billing.port).await;
+    let count = async |result: &str| {
+        let name = format!("gateway_token_checks_total{{result=\"{result}\"}} ");
+        let metrics = gateway.client.get("/metrics").await;
+        let metrics = str::from_utf8(&metrics.body).unwrap();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        line.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    // Other tests of this process count as well.
+    let (known, unknown) = (count("known").await, count("unknown").await);
+    movies(&gateway, USERS).await.json(200);
+    movies(&gateway, "unknown").await.problem(401);
+    assert!(count("known").await > known);
+    assert!(count("unknown").await > unknown);
+}
+
+#[tokio::test]
 async fn concurrent_requests_with_one_token_are_one_question() {
     let billing = Stub::answering(|_, seen| match known(seen) {
         Behavior::Say(bytes) if is_question(seen) => {
@@ -213,7 +232,8 @@ async fn a_question_that_began_before_a_logout_answers_nothing_after_it() {
     movies(&gateway, USERS).await.problem(401);
 }
 
-/// How often the billing is asked for one token, before and after a logout that meets `answer`.
+/// How often the billing is asked for one token, before and after a logout that meets `answer`. The client does not see how
+/// many sessions have ended.
 async fn questions_around_a_logout(answer: Behavior) -> usize {
     let billing = Stub::answering(move |_, seen| match known(seen) {
         _ if seen.line().starts_with("POST /api/users/logout") => answer.clone(),
@@ -223,18 +243,24 @@ async fn questions_around_a_logout(answer: Behavior) -> usize {
     .await;
     let gateway = before(billing.port, billing.port).await;
     movies(&gateway, USERS).await.json(200);
-    gateway.client.post_text("/api/users/logout", "{}").await;
+    let logout = gateway.client.post_text("/api/users/logout", "{}").await;
+    assert_eq!(logout.header("x-sessions-ended"), "");
     movies(&gateway, USERS).await.json(200);
     questions(&billing)
 }
 
 #[tokio::test]
-async fn a_refused_logout_forgets_no_token_and_one_that_may_have_been_done_forgets_all() {
+async fn a_logout_that_ends_nothing_forgets_no_token_and_one_that_may_have_been_done_forgets_all() {
     let status = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+    let ended = |line: &str, count: &str| status(&format!("{line}\r\nx-sessions-ended: {count}"));
     for (answer, expected) in [
         (status("400 Bad Request"), 1),
         (status("401 Unauthorized"), 1),
         (status("422 Unprocessable Entity"), 1),
+        (ended("200 OK", "0"), 1),
+        (ended("200 OK", "1"), 2),
+        (ended("200 OK", "00"), 2),
+        (ended("503 Service Unavailable", "0"), 2),
         (status("200 OK"), 2),
         (status("500 Internal Server Error"), 2),
         (status("503 Service Unavailable"), 2),

@@ -8,10 +8,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use metrics::counter;
 use platform::{
     database::Connection,
     http::{
-        caller::Caller,
+        caller::{Caller, SESSIONS_ENDED},
         extract::{self, Query},
     },
     problem::Problem,
@@ -32,7 +33,7 @@ use super::{
     },
     token,
 };
-use crate::App;
+use crate::{App, metrics::LOGINS};
 
 /// Whose name.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -89,6 +90,12 @@ pub(super) async fn login(
     State(app): State<App>,
     extract::Json(body): extract::Json<Credentials>,
 ) -> Result<Response, Problem> {
+    let answer = begin_session(&app, body).await;
+    counter!(LOGINS, "result" => result(&answer)).increment(1);
+    Ok(secret(StatusCode::OK, answer?))
+}
+
+async fn begin_session(app: &App, body: Credentials) -> Result<LoggedInBody, Problem> {
     let Credentials { username, password } = body;
     let throttle = Throttle::login(&username);
     let find = async |c: &mut Connection| {
@@ -103,7 +110,7 @@ pub(super) async fn login(
     let (token, token_hash) = new_token()?;
     let log_in = async |c: &mut Connection| model::log_in(c, throttle, user, token_hash).await;
     match app.database.transaction(log_in).await? {
-        Login::Done => Ok(secret(StatusCode::OK, LoggedInBody { token })),
+        Login::Done => Ok(LoggedInBody { token }),
         Login::Refused => Err(Problem::unauthorized("the name or the password is wrong")),
         Login::Blocked(seconds) => Err(blocked_for(seconds)),
     }
@@ -123,7 +130,7 @@ pub(super) async fn logout(
     State(app): State<App>,
     caller: Caller,
     body: Option<extract::Json<LogoutBody>>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let LogoutBody { token, all } = body.map(|extract::Json(body)| body).unwrap_or_default();
     let ending = match (token, caller) {
         (Some(token), _) => Ending::Token(token::hash(&token)),
@@ -137,8 +144,9 @@ pub(super) async fn logout(
         }
     };
     let end = async |c: &mut Connection| sessions::end(c, ending, all).await;
-    app.database.transaction(end).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let ended = app.database.transaction(end).await?;
+    let ended = [(SESSIONS_ENDED, HeaderValue::from(ended))];
+    Ok((StatusCode::NO_CONTENT, ended).into_response())
 }
 
 /// Whether a name is taken
@@ -185,6 +193,16 @@ pub(super) async fn check_token(
         session_id: session.id,
         expires_at: session.expires_at,
     }))
+}
+
+/// What a login came to, for the metrics.
+fn result(answer: &Result<LoggedInBody, Problem>) -> &'static str {
+    match answer.as_ref().map_err(Problem::status) {
+        Ok(_) => "done",
+        Err(StatusCode::UNAUTHORIZED) => "refused",
+        Err(StatusCode::TOO_MANY_REQUESTS) => "limited",
+        Err(_) => "failed",
+    }
 }
 
 /// Refuses an attempt under a name that is blocked for so many seconds.

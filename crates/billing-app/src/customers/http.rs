@@ -6,7 +6,7 @@ use platform::{
     database::Connection,
     http::{
         answer,
-        extract::{self, Path, trimmed},
+        extract::{self, Id, trimmed},
         list::{self, Page, Rows, UuidPageQuery},
     },
     problem::Problem,
@@ -62,10 +62,7 @@ pub(super) async fn list(State(app): State<App>, page: Page<Uuid>) -> Result<Res
     (status = 200, body = Customer, description = "The customer"),
     (status = 404, description = "No customer has this id"),
 ))]
-pub(super) async fn get(
-    State(app): State<App>,
-    Path(id): Path<Uuid>,
-) -> Result<Json<Customer>, Problem> {
+pub(super) async fn get(State(app): State<App>, Id(id): Id) -> Result<Json<Customer>, Problem> {
     let find = async |c: &mut Connection| Customer::find(c, id).await;
     let customer = app.database.run(find).await?;
     customer

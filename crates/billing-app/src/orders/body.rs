@@ -56,7 +56,7 @@ pub(super) struct OrderBody {
     status: Status,
     /// In the order in which they were added.
     beers: Vec<LineBody>,
-    /// What all cost together: exact, with two decimals. It is fixed at checkout.
+    /// What all cost together: exact, with two decimals. It is fixed at checkout; until then it is what they cost now.
     #[schema(example = "6.20", value_type = String, pattern = r"^[0-9]{1,15}\.[0-9]{2}$")]
     #[serde(serialize_with = "money")]
     total: Decimal,
@@ -81,7 +81,7 @@ struct LineBody {
     /// How many.
     #[schema(example = 2, minimum = 1, maximum = 1_000_000)]
     quantity: i32,
-    /// What one costs. It is fixed at checkout; until then it is what the user was shown last.
+    /// What one costs. It is fixed at checkout; until then it is what it costs now, or did when it was last sold.
     #[schema(example = "3.10", value_type = String, pattern = r"^[0-9]{1,6}\.[0-9]{2}$")]
     #[serde(serialize_with = "money")]
     price: Decimal,

@@ -40,8 +40,11 @@ impl Consumer for Updates {
 
     async fn store(&self, batch: &[Received<ShippingUpdate>]) -> Result<Vec<Refused>, Failure> {
         let store = async |c: &mut Connection| store(c, batch).await;
-        let refused = self.database.transaction_within(BATCH_LIMIT, store).await;
-        refused.map_err(|error: DatabaseError| error.into())
+        let stored: Result<_, DatabaseError> =
+            self.database.transaction_within(BATCH_LIMIT, store).await;
+        let (refused, ended) = stored?;
+        ending::count(&ended);
+        Ok(refused)
     }
 
     async fn store_answers(&self) -> bool {
@@ -49,10 +52,11 @@ impl Consumer for Updates {
     }
 }
 
+/// Returns what is refused, and how orders have ended.
 async fn store(
     connection: &mut Connection,
     batch: &[Received<ShippingUpdate>],
-) -> Result<Vec<Refused>, DatabaseError> {
+) -> Result<(Vec<Refused>, Vec<Status>), DatabaseError> {
     let ids = batch.iter().map(|received| received.message.order_id);
     let locked = model::lock(connection, ids.collect()).await?;
     let orders: BTreeMap<Uuid, Locked> =
@@ -72,8 +76,8 @@ async fn store(
             }
         }
     }
-    ending::end(connection, ends.into_values().collect()).await?;
-    Ok(refused)
+    let ended = ending::end(connection, ends.into_values().collect()).await?;
+    Ok((refused, ended))
 }
 
 fn end_of(outcome: Outcome) -> Status {

@@ -1,5 +1,7 @@
 //! The routes of orders: what they take, answer and document.
 
+use std::slice;
+
 use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use broker::outbox;
 use platform::{
@@ -8,7 +10,7 @@ use platform::{
         answer,
         caller::Caller,
         context::RequestContext,
-        extract::{self, Path},
+        extract::{self, Id},
         list::{self, Page, Rows, UuidPageQuery},
     },
     problem::Problem,
@@ -20,14 +22,14 @@ use super::{
     checkout,
     model::{self, Order},
     open, outgoing,
-    status::Status,
 };
 use crate::App;
 
 /// List orders
 ///
-/// A user's own, the open one too; all of them for the operator. Everything, streamed, in the order in which they were made;
-/// or a page with `limit`. An open order has the prices that its user was shown last.
+/// A user's own, the open one and what the operator has ordered for them too; all of them for the operator. Everything, streamed, in the order in which they were made;
+/// or a page with `limit`. An open order has the prices of now, which do not count as shown: `/api/orders/current` shows them.
+/// While the prices cannot be read, a list with an open order is a 503.
 #[utoipa::path(get, path = "/api/orders", tag = "orders", params(UuidPageQuery), responses(
     (status = 200, body = [OrderBody], description = "The orders",
         headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
@@ -35,19 +37,26 @@ use crate::App;
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
+    Extension(context): Extension<RequestContext>,
     page: Page<Uuid>,
 ) -> Result<Response, Problem> {
-    let user_id = match caller {
+    // A user is the customer with the user's id.
+    let customer_id = match caller {
         Caller::Operator => None,
         Caller::User { .. } | Caller::Anonymous => Some(user(caller)?),
     };
-    list::answer(OrdersOf { app, user_id }, page).await
+    let orders = OrdersOf {
+        app,
+        context,
+        customer_id,
+    };
+    list::answer(orders, page).await
 }
 
 /// Get an order
 ///
-/// With its history, for its user and for the operator. An open one has the prices of now for its user, and for the operator
-/// those that its user was shown last.
+/// With its history, for its user and for the operator. An open one has the prices of now, which do not count as shown:
+/// `/api/orders/current` shows them.
 #[utoipa::path(get, path = "/api/orders/{id}", tag = "orders",
     params(("id" = Uuid, Path, example = "0198c0de-0000-7000-8000-000000000001")), responses(
     (status = 200, body = OrderBody, description = "The order"),
@@ -57,19 +66,14 @@ pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
     Extension(context): Extension<RequestContext>,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Json<OrderBody>, Problem> {
     let find = async |c: &mut Connection| Order::find(c, id).await;
     let order: Option<Order> = app.database.run(find).await?;
     let order = order.filter(|order| may_see(caller, order));
-    let order = order.ok_or_else(|| Problem::not_found("no order has this id"))?;
-    match caller {
-        Caller::User { .. } if order.status == Status::Open => {
-            let shown = open::shown(&app, order, &context).await?;
-            Ok(Json(shown.into()))
-        }
-        _ => Ok(Json(order.into())),
-    }
+    let mut order = order.ok_or_else(|| Problem::not_found("no order has this id"))?;
+    open::price(&app, slice::from_mut(&mut order), &context).await?;
+    Ok(Json(order.into()))
 }
 
 /// Order for a customer
@@ -176,21 +180,26 @@ pub(super) async fn check_out(
     Ok(located(StatusCode::OK, order))
 }
 
-/// The orders of a user, or of all, for [`list::answer`].
+/// The orders for a user, or for all, for [`list::answer`].
 #[derive(Clone)]
 struct OrdersOf {
     app: App,
-    user_id: Option<Uuid>,
+    context: RequestContext,
+    customer_id: Option<Uuid>,
 }
 
 impl Rows for OrdersOf {
     type Row = OrderBody;
     type Key = Uuid;
 
+    /// The longest order has 250 kB.
+    const CHUNK: u16 = 16;
+
     async fn after(&self, last: Option<Uuid>, count: u16) -> Result<Vec<OrderBody>, Problem> {
-        let user_id = self.user_id;
-        let page = async |c: &mut Connection| Order::after(c, user_id, last, count).await;
-        let orders: Vec<Order> = self.app.database.run(page).await?;
+        let customer_id = self.customer_id;
+        let page = async |c: &mut Connection| Order::after(c, customer_id, last, count).await;
+        let mut orders: Vec<Order> = self.app.database.run(page).await?;
+        open::price(&self.app, &mut orders, &self.context).await?;
         Ok(orders.into_iter().map(OrderBody::from).collect())
     }
 
@@ -207,7 +216,7 @@ fn located(status: StatusCode, order: Order) -> Response {
 fn may_see(caller: Caller, order: &Order) -> bool {
     match caller {
         Caller::Operator => true,
-        Caller::User { id, .. } => order.user_id == Some(id),
+        Caller::User { id, .. } => order.customer_id == id,
         Caller::Anonymous => false,
     }
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     body::AddBody,
     model::{self, Order},
+    status::Status,
     total,
 };
 use crate::{
@@ -42,21 +43,21 @@ pub(super) async fn current(
     Err(changed())
 }
 
-/// An open order that was read, shown to its user with the prices of now. One that was checked out meanwhile is shown as it
-/// is.
-pub(super) async fn shown(
+/// Gives those of `orders` that are open the names and prices of now, which do not count as shown. A beer that is gone keeps
+/// what was shown last. Without an open order the inventory is not asked.
+pub(super) async fn price(
     app: &App,
-    order: Order,
+    orders: &mut [Order],
     context: &RequestContext,
-) -> Result<Order, Problem> {
-    let beers = app.inventory.beers(order.skus(), context).await?;
-    let (id, user_id) = (order.id, order.user_id.unwrap_or_default());
-    if let Some(shown) = show(app, user_id, order, &beers).await? {
-        return Ok(shown);
+) -> Result<(), Problem> {
+    let open = orders.iter().filter(|order| order.status == Status::Open);
+    let beers = app.inventory.beers(open.flat_map(Order::skus), context);
+    let beers = beers.await?;
+    let open = orders.iter_mut();
+    for order in open.filter(|order| order.status == Status::Open) {
+        order.price(&beers);
     }
-    let find = async |c: &mut Connection| Order::find(c, id).await;
-    let order: Option<Order> = app.database.run(find).await?;
-    order.ok_or_else(changed)
+    Ok(())
 }
 
 /// Adds pieces of a beer to the open order of a user; the order is shown with the prices of now.

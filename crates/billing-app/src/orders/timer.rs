@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use broker::outbox;
+use metrics::counter;
 use platform::database::{Connection, Database, DatabaseError};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     outgoing,
     status::Status,
 };
-use crate::{BATCH_LIMIT, timer::Timer};
+use crate::{BATCH_LIMIT, metrics::QUESTIONS_REPEATED, timer::Timer};
 
 /// How long an order waits, and how often it asks.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +57,16 @@ impl Timer for Overdue {
         let limits = self.limits;
         let round = async |c: &mut Connection| round(c, limits).await;
         let done = self.database.transaction_within(BATCH_LIMIT, round);
-        let Round { is_full, given_up } = done.await?;
-        if given_up > 0 {
+        let Round {
+            is_full,
+            asked,
+            ended,
+        } = done.await?;
+        counter!(QUESTIONS_REPEATED, "timer" => self.name()).increment(asked);
+        ending::count(&ended);
+        if !ended.is_empty() {
             tracing::warn!(
-                orders = given_up,
+                orders = ended.len(),
                 "cancelled orders whose shippings were not answered; what was paid goes back"
             );
         }
@@ -70,7 +77,8 @@ impl Timer for Overdue {
 /// What was done.
 struct Round {
     is_full: bool,
-    given_up: usize,
+    asked: u64,
+    ended: Vec<Status>,
 }
 
 async fn round(connection: &mut Connection, limits: Limits) -> Result<Round, DatabaseError> {
@@ -81,10 +89,10 @@ async fn round(connection: &mut Connection, limits: Limits) -> Result<Round, Dat
         .into_iter()
         .partition(|order| order.asks <= limits.again);
     ask_again(connection, &again, limits.answer).await?;
-    give_up(connection, &given_up).await?;
     Ok(Round {
         is_full,
-        given_up: given_up.len(),
+        asked: again.len() as u64,
+        ended: give_up(connection, &given_up).await?,
     })
 }
 
@@ -102,13 +110,17 @@ async fn ask_again(
 }
 
 /// The shipping is told, too: when it answers after all it must not be on its way.
-async fn give_up(connection: &mut Connection, orders: &[Order]) -> Result<(), DatabaseError> {
+async fn give_up(
+    connection: &mut Connection,
+    orders: &[Order],
+) -> Result<Vec<Status>, DatabaseError> {
     let ends = orders
         .iter()
         .map(|order| (Locked::from(order), Status::Cancelled));
-    ending::end(connection, ends.collect()).await?;
+    let ended = ending::end(connection, ends.collect()).await?;
     let told: Vec<_> = orders.iter().map(outgoing::cancel).collect();
-    outbox::add_all(connection, &told).await
+    outbox::add_all(connection, &told).await?;
+    Ok(ended)
 }
 
 impl From<&Order> for Locked {

@@ -9,7 +9,7 @@ use axum::{
 use platform::{
     database::Connection,
     http::{
-        extract::Path,
+        extract::Id,
         list::{self, Page, PageQuery, Rows},
     },
     problem::Problem,
@@ -19,7 +19,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{Order, Outcome};
+use super::model::{Outcome, Recorded};
 use crate::App;
 
 /// A recorded payment.
@@ -44,7 +44,7 @@ pub(super) struct PaymentBody {
     #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<Uuid>,
-    /// `true` when the order was cancelled and its refund is recorded; else absent. Lists do not say it.
+    /// `true` when the order was cancelled and its refund is recorded; else absent.
     #[schema(example = true, required = false)]
     #[serde(skip_serializing_if = "is_false")]
     refunded: bool,
@@ -84,7 +84,7 @@ pub(super) enum OutcomeBody {
         headers(("Link" = Option<String>, description = "The next page, with `limit` (RFC 8288)"))),
 ))]
 pub(super) async fn list(State(app): State<App>, page: Page<i64>) -> Result<Response, Problem> {
-    list::answer(Recorded(app), page).await
+    list::answer(Payments(app), page).await
 }
 
 /// What became of a payment
@@ -96,15 +96,9 @@ pub(super) async fn list(State(app): State<App>, page: Page<i64>) -> Result<Resp
     (status = 404, description = "Not recorded (yet)",
         headers(("Retry-After" = u32, description = "Seconds until it is worth asking again"))),
 ))]
-pub(super) async fn get(
-    State(app): State<App>,
-    Path(id): Path<Uuid>,
-) -> Result<Json<OutcomeBody>, Problem> {
+pub(super) async fn get(State(app): State<App>, Id(id): Id) -> Result<Json<OutcomeBody>, Problem> {
     match app.database.run(async |c| Outcome::of(c, id).await).await? {
-        Outcome::Recorded { order, refunded } => Ok(Json(OutcomeBody::Processed(PaymentBody {
-            refunded,
-            ..order.into()
-        }))),
+        Outcome::Recorded(recorded) => Ok(Json(OutcomeBody::Processed(recorded.into()))),
         Outcome::Rejected { reason } => Ok(Json(OutcomeBody::Rejected(RejectedBody {
             id,
             status: "rejected",
@@ -115,8 +109,8 @@ pub(super) async fn get(
     }
 }
 
-impl From<Order> for PaymentBody {
-    fn from(order: Order) -> Self {
+impl From<Recorded> for PaymentBody {
+    fn from(Recorded { order, refunded }: Recorded) -> Self {
         Self {
             id: order.message_id,
             status: "processed",
@@ -124,7 +118,7 @@ impl From<Order> for PaymentBody {
             number_of_items: order.number_of_items,
             total_amount: order.total_amount,
             order_id: order.order_id,
-            refunded: false,
+            refunded,
             key: order.id,
         }
     }
@@ -137,16 +131,16 @@ fn is_false(value: &bool) -> bool {
 
 /// The recorded payments, for [`list::answer`].
 #[derive(Clone)]
-struct Recorded(App);
+struct Payments(App);
 
-impl Rows for Recorded {
+impl Rows for Payments {
     type Row = PaymentBody;
     type Key = i64;
 
     async fn after(&self, last: Option<i64>, count: u16) -> Result<Vec<PaymentBody>, Problem> {
-        let page = async |c: &mut Connection| Order::after(c, last, count).await;
-        let orders = self.0.database.run(page).await?;
-        Ok(orders.into_iter().map(PaymentBody::from).collect())
+        let page = async |c: &mut Connection| Recorded::after(c, last, count).await;
+        let payments = self.0.database.run(page).await?;
+        Ok(payments.into_iter().map(PaymentBody::from).collect())
     }
 
     fn key(row: &PaymentBody) -> i64 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use broker::Received;
 use diesel::{
+    pg::Pg,
     prelude::*,
     sql_types::{Array, Binary, Integer, Nullable, Numeric, Text, Uuid as SqlUuid},
 };
@@ -38,10 +39,17 @@ pub(super) struct Order {
     pub(super) order_id: Option<Uuid>,
 }
 
+/// A recorded payment, and whether a refund of it is recorded.
+#[derive(Debug, Queryable)]
+pub(super) struct Recorded {
+    pub(super) order: Order,
+    pub(super) refunded: bool,
+}
+
 /// What is known of a payment.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Recorded { order: Order, refunded: bool },
+    Recorded(Recorded),
     Rejected { reason: String },
     Unknown,
 }
@@ -201,34 +209,36 @@ pub(super) async fn record_refunds(
     Ok(refunds().enumerate().filter_map(contradicts).collect())
 }
 
-impl Order {
+impl Recorded {
     /// In the order in which they were recorded, from after `last`.
     pub(super) async fn after(
         connection: &mut Connection,
         last: Option<i64>,
         count: u16,
     ) -> Result<Vec<Self>, DatabaseError> {
-        let page = orders::table
+        let page = recorded()
             .filter(orders::id.gt(last.unwrap_or(i64::MIN)))
             .order(orders::id)
             .limit(count.into());
-        connection.load(page.select(Self::as_select())).await
+        connection.load(page).await
     }
+}
+
+/// Every payment with its refund.
+#[diesel::dsl::auto_type]
+fn recorded() -> _ {
+    let order: diesel::dsl::AsSelect<Order, Pg> = Order::as_select();
+    let refund = refunds::table.on(orders::order_id.eq(refunds::order_id.nullable()));
+    let refunded = refunds::order_id.nullable().is_not_null();
+    orders::table.left_join(refund).select((order, refunded))
 }
 
 impl Outcome {
     /// What became of a payment. A recorded one is recorded, whatever was refused before it.
     pub(super) async fn of(connection: &mut Connection, id: Uuid) -> Result<Self, DatabaseError> {
-        let order = orders::table
-            .filter(orders::message_id.eq(id))
-            .select(Order::as_select());
-        if let Some(order) = connection.optional(order).await? {
-            let refund = refunds::table.filter(refunds::order_id.nullable().eq(order.order_id));
-            let refunded = connection
-                .optional(refund.select(refunds::order_id))
-                .await?;
-            let refunded = refunded.is_some_and(|_: Uuid| true);
-            return Ok(Self::Recorded { order, refunded });
+        let one = recorded().filter(orders::message_id.eq(id));
+        if let Some(recorded) = connection.optional(one).await? {
+            return Ok(Self::Recorded(recorded));
         }
         let reason = rejections::table.find(id).select(rejections::reason);
         let reason = connection.optional(reason).await?;

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, response::Response};
 use platform::{
     database::Connection,
     http::{
-        extract::Path,
+        extract::Id,
         list::{self, Page, Rows, UuidPageQuery},
     },
     problem::Problem,
@@ -78,10 +78,7 @@ pub(super) async fn list(State(app): State<App>, page: Page<Uuid>) -> Result<Res
     (status = 200, body = ShippingBody, description = "The shipping"),
     (status = 404, description = "No shipping has this id"),
 ))]
-pub(super) async fn get(
-    State(app): State<App>,
-    Path(id): Path<Uuid>,
-) -> Result<Json<ShippingBody>, Problem> {
+pub(super) async fn get(State(app): State<App>, Id(id): Id) -> Result<Json<ShippingBody>, Problem> {
     let find = async |c: &mut Connection| Shipping::find(c, id).await;
     let shipping = app.database.run(find).await?;
     shipping
@@ -109,6 +106,9 @@ struct Shippings(App);
 impl Rows for Shippings {
     type Row = ShippingBody;
     type Key = Uuid;
+
+    /// The longest shipping has 250 kB.
+    const CHUNK: u16 = 16;
 
     async fn after(&self, last: Option<Uuid>, count: u16) -> Result<Vec<ShippingBody>, Problem> {
         let page = async |c: &mut Connection| Shipping::after(c, last, count).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use broker::{Outgoing, outbox};
+use metrics::counter;
 use platform::database::{Connection, Database, DatabaseError};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     consumer::said,
     model::{self, Step},
 };
-use crate::{BATCH_LIMIT, timer::Timer};
+use crate::{BATCH_LIMIT, metrics::QUESTIONS_REPEATED, timer::Timer};
 
 /// Asks again for customers, or gives up.
 pub struct AskAgain {
@@ -33,6 +34,8 @@ impl Timer for AskAgain {
         let ask = async |c: &mut Connection| ask_again(c, &self.limits).await;
         let steps = self.database.transaction_within(BATCH_LIMIT, ask).await?;
         let failed = steps.iter().filter(|step| step.update().is_some()).count();
+        let asked = (steps.len() - failed) as u64;
+        counter!(QUESTIONS_REPEATED, "timer" => self.name()).increment(asked);
         if failed > 0 {
             tracing::warn!(
                 shippings = failed,

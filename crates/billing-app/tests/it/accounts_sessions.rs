@@ -57,6 +57,30 @@ async fn a_logout_ends_one_session_at_once() {
 }
 
 #[tokio::test]
+async fn a_logout_tells_the_gateway_how_many_sessions_have_ended() {
+    let servers = Servers::prepare().await;
+    let billing = servers.start().await;
+    register(&billing.client, "ann").await;
+    let [one, other] = [
+        token(&billing.client, "ann").await,
+        token(&billing.client, "ann").await,
+    ];
+    let ended = async |body: Value| {
+        let answer = logout_with(&billing.client, &body).await;
+        assert_eq!(answer.status, 204);
+        answer.header("x-sessions-ended").to_owned()
+    };
+    for junk in ["", "junk"] {
+        assert_eq!(ended(json!({ "token": junk })).await, "0");
+        assert_eq!(ended(json!({ "token": junk, "all": true })).await, "0");
+    }
+    assert_eq!(ended(json!({ "token": one })).await, "1");
+    assert_eq!(ended(json!({ "token": one })).await, "0");
+    // The first session began with the registration.
+    assert_eq!(ended(json!({ "token": other, "all": true })).await, "2");
+}
+
+#[tokio::test]
 async fn the_token_in_the_body_is_the_one_that_ends() {
     let servers = Servers::prepare().await;
     let billing = servers.start().await;

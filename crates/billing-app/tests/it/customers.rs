@@ -124,14 +124,14 @@ async fn pages_follow_their_links_to_the_end() {
 }
 
 #[tokio::test]
-async fn an_unknown_customer_is_a_404_and_no_uuid_is_a_400() {
+async fn an_unknown_customer_is_a_404_and_so_is_no_uuid() {
     let servers = Servers::prepare().await;
     let billing = servers.start().await;
     let unknown = format!("/api/customers/{}", Uuid::new_v4());
     billing.client.get(&unknown).await.problem(404);
-    for id in ["7", "x", "%00", "0198c0de-0000-7000-8000-00000000000g"] {
+    for id in ["7", "x", "0198c0de-0000-7000-8000-00000000000g"] {
         let path = format!("/api/customers/{id}");
-        billing.client.get(&path).await.problem(400);
+        billing.client.get(&path).await.problem(404);
     }
     let method = billing.client.request("DELETE", &unknown);
     send(method).await.problem(405);

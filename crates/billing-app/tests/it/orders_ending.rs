@@ -55,6 +55,8 @@ async fn a_cancelled_order_is_refunded_once() {
         (&payment["status"], &payment["total_amount"]),
         (&json!("processed"), &json!("6.20"))
     );
+    let payments = shop.as_operator("GET", "/api/billing", &Value::Null).await;
+    assert_eq!(payments.json(200), json!([payment]));
     let row = "SELECT (order_id, user_id, total_amount)::text FROM refunds";
     assert_eq!(
         shop.servers.database.value(row).await,

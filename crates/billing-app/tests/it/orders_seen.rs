@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testing::send;
 use uuid::Uuid;
 
-use crate::shop::{Shop, text};
+use crate::shop::{Shop, next_page, text};
 
 fn ids(orders: &Value) -> Vec<String> {
     let orders = orders.as_array().unwrap().iter();
@@ -57,9 +57,23 @@ async fn the_order_of_another_user_is_a_404_as_one_that_does_not_exist() {
         .as_operator("POST", "/api/orders", &body)
         .await
         .json(201);
-    ann.get(&format!("/api/orders/{}", text(&operators["id"])))
-        .await
-        .problem(404);
+    let path = format!("/api/orders/{}", text(&operators["id"]));
+    ann.get(&path).await.json(200);
+    bob.get(&path).await.problem(404);
+}
+
+#[tokio::test]
+async fn what_the_operator_orders_for_a_user_is_theirs_and_not_their_open_order() {
+    let shop = Shop::open_http().await;
+    let (ann, bob) = (shop.user(), shop.user());
+    let open = text(&ann.add("ipa", 1).await["id"]);
+    let body = json!({ "customer": ann.id });
+    let made = shop.as_operator("POST", "/api/orders", &body).await;
+    let made = text(&made.json(201)["id"]);
+    let seen = ids(&ann.get("/api/orders").await.json(200));
+    assert_eq!(seen, [open.clone(), made]);
+    assert_eq!(ids(&bob.get("/api/orders").await.json(200)), [""; 0]);
+    assert_eq!(text(&ann.current().await["id"]), open);
 }
 
 #[tokio::test]
@@ -99,8 +113,12 @@ async fn each_route_has_its_callers() {
 async fn ids_and_bodies_that_mean_nothing_are_refused() {
     let shop = Shop::open_http().await;
     let user = shop.user();
-    for id in ["7", "%27;DROP%20TABLE%20orders;--", "%00"] {
-        user.get(&format!("/api/orders/{id}")).await.problem(400);
+    for (id, status) in [
+        ("7", 404),
+        ("%27;DROP%20TABLE%20orders;--", 404),
+        ("%00", 400),
+    ] {
+        user.get(&format!("/api/orders/{id}")).await.problem(status);
     }
     for customer in [json!(7), json!("7"), Value::Null] {
         let body = json!({ "customer": customer });
@@ -128,11 +146,7 @@ async fn pages_follow_their_links_to_the_end() {
     while !next.is_empty() {
         let answer = ann.get(&next).await;
         found.extend(ids(&answer.json(200)));
-        let link = answer.header("link").strip_suffix(">; rel=\"next\"");
-        next = link
-            .and_then(|link| link.strip_prefix('<'))
-            .unwrap_or_default()
-            .to_owned();
+        next = next_page(&answer);
     }
     assert_eq!(found, wanted);
 }

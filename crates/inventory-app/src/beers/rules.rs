@@ -1,6 +1,7 @@
 //! The rules of a beer's fields that a length alone does not say.
 
 use axum::http::{Uri, uri::Scheme};
+use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 
 /// The longest sku, in characters.
 pub(super) const SKU_MAX: usize = 255;
@@ -46,14 +47,16 @@ pub(super) fn check_image(image: &str) -> Result<(), &'static str> {
     if is_url || is_path { Ok(()) } else { Err(RULE) }
 }
 
-/// Neither blank nor control character, nor one that is drawn as nothing or turns the text around it.
+/// Neither blank nor control character, nor one that is drawn as nothing or turns the text around it. Unicode calls most of
+/// those ignorable by default; it does not so call a braille cell without dots, a note without a head, and the marks of an
+/// annotation.
 fn is_visible(character: char) -> bool {
-    let is_hidden = matches!(
+    let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character);
+    let is_blank = matches!(
         character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        '\u{2800}' | '\u{1d159}' | '\u{fff9}'..='\u{fffb}'
     );
-    !(character.is_control() || character.is_whitespace() || is_hidden)
+    !(character.is_control() || character.is_whitespace() || is_ignorable || is_blank)
 }
 
 #[cfg(test)]
@@ -91,6 +94,38 @@ mod tests {
             ".;",
         ] {
             assert!(check_sku(sku).is_err(), "{sku:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_no_part_of_a_sku() {
+        for hidden in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2800}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d159}',
+            '\u{1d173}',
+            '\u{e0041}',
+        ] {
+            let sku = format!("a{hidden}");
+            assert!(check_sku(&sku).is_err(), "{sku:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The gateway removes these headers from what a client sends and writes its own. A service believes them, so only the
 //! gateway may reach its port (`nix/machines` closes it to the others). Nothing here checks a token.
+//! The other way, [`SESSIONS_ENDED`] is what the billing says to the gateway, which shows it to no client.
 
 use axum::{
     extract::FromRequestParts,
@@ -19,6 +20,9 @@ const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
 /// The id of the session that the user's token belongs to, beside `x-user-id`.
 const X_SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
+
+/// In the answer to a logout: how many sessions have ended.
+pub const SESSIONS_ENDED: HeaderName = HeaderName::from_static("x-sessions-ended");
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

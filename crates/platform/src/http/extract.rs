@@ -16,6 +16,7 @@ use axum::{
 };
 use garde::Validate;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use uuid::Uuid;
 
 use super::json;
 use crate::problem::Problem;
@@ -44,6 +45,11 @@ pub struct RawJson(pub Bytes);
 #[derive(Debug, Clone, Copy)]
 pub struct Path<T>(pub T);
 
+/// The id in a path whose only parameter it is. Ids are opaque to those outside: what is no uuid is a 404, as any other id
+/// that names nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Id(pub Uuid);
+
 /// The parameters of the query.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -57,6 +63,17 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
         }
         let path = axum::extract::Path::from_request_parts(parts, state).await?;
         Ok(Self(path.0))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path::<String>(id) = Path::from_request_parts(parts, state).await?;
+        let id = id.parse();
+        id.map(Self)
+            .map_err(|_| Problem::not_found("nothing has this id"))
     }
 }
 
@@ -197,9 +214,11 @@ mod tests {
 
     async fn status(uri: &str) -> u16 {
         let path = get(async |Path(_): Path<String>| ());
+        let id = get(async |Id(_): Id| ());
         let query = get(async |Query(_): Query<Vec<(String, String)>>| ());
         let router = Router::new()
             .route("/path/{name}", path)
+            .route("/id/{id}", id)
             .route("/query", query);
         let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
         router.oneshot(request).await.unwrap().status().as_u16()
@@ -233,6 +252,18 @@ mod tests {
         assert_eq!(optional(r#"{"text":"a"}"#, "text/plain").await, Err(415));
         assert_eq!(optional("{", json).await, Err(400));
         assert_eq!(optional("{}", json).await, Err(422));
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_no_uuid_names_nothing() {
+        let uuid = "/id/0198c0de-0000-7000-8000-000000000000";
+        assert_eq!(status(uuid).await, 200);
+        for id in ["7", "%27--", "0198c0de-0000-7000-8000-00000000000g"] {
+            assert_eq!(status(&format!("/id/{id}")).await, 404, "{id}");
+        }
+        for id in ["a%00b", "%FF"] {
+            assert_eq!(status(&format!("/id/{id}")).await, 400, "{id}");
+        }
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
 //! Lists: a plain JSON array of everything in constant memory, or pages by key with a `Link` to the next.
 //!
-//! Everything is read in chunks of [`CHUNK`] rows, each in a query of its own: a client that reads slowly holds no
+//! Everything is read in chunks of [`Rows::CHUNK`] rows, each in a query of its own: a client that reads slowly holds no
 //! database connection. A failure after the first chunk cuts the connection, so that a part is never
-//! taken for the whole.
+//! taken for the whole. A page is read whole before it is sent, and ends early when its rows are long.
 
 use std::{fmt::Display, io, num::NonZeroU16, str::FromStr};
 
@@ -10,7 +10,7 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::FromRequestParts,
-    http::{HeaderValue, Uri, header, request::Parts},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
@@ -21,8 +21,11 @@ use uuid::Uuid;
 use super::{escape::escaped, extract::Query};
 use crate::problem::Problem;
 
-/// Rows that are in memory at once.
+/// Rows of a list that are in memory at once, unless they are longer than usual.
 pub const CHUNK: u16 = 128;
+
+/// A page of so many bytes takes no further row.
+const PAGE_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// The most that a page may hold.
 pub const MAX_PAGE: u16 = 1_000;
@@ -33,6 +36,9 @@ pub trait Rows: Clone + Send + Sync + 'static {
     type Row: Serialize + Send + Sync + 'static;
     /// What the rows are ordered by; the link to the next page carries it.
     type Key: Display + FromStr + Send + 'static;
+
+    /// Rows that are in memory at once: fewer than usual where a row may be long.
+    const CHUNK: u16 = CHUNK;
 
     /// At most `count` rows whose key is after `last`; from the start without it.
     fn after(
@@ -118,25 +124,80 @@ pub async fn answer<R: Rows>(rows: R, page: Page<R::Key>) -> Result<Response, Pr
     }
 }
 
-/// Reads one row more than asked for, which shows whether there is a next page.
+/// Chunk after chunk until the page is full.
 async fn one_page<R: Rows>(
     rows: R,
-    after: Option<R::Key>,
+    mut after: Option<R::Key>,
     limit: u16,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let mut found = rows.after(after, limit + 1).await?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(limit.into());
-    let last = found.last().filter(|_| more);
-    let link = last.map(|last| next_link(uri, &R::key(last).to_string()));
-    let mut answer = Json(found).into_response();
-    if let Some(link) = link {
-        let link = HeaderValue::try_from(link)
-            .map_err(|error| Problem::bad_request("the query is wrong").because(error))?;
-        answer.headers_mut().insert(header::LINK, link);
+    let mut page = PageText::new(limit);
+    loop {
+        // One row more than asked for shows whether there is a next page.
+        let count = R::CHUNK.min(page.left + 1);
+        let found = rows.after(after, count).await?;
+        if !page.add::<R>(&found)? || found.len() < count.into() {
+            return page.answer(uri);
+        }
+        after = found.last().map(R::key);
     }
-    Ok(answer)
+}
+
+/// A page that is being made.
+struct PageText {
+    json: Vec<u8>,
+    /// Rows that it may still take.
+    left: u16,
+    /// The key of its last row.
+    last: Option<String>,
+    /// Whether a row had no room.
+    has_next: bool,
+}
+
+impl PageText {
+    fn new(limit: u16) -> Self {
+        Self {
+            json: vec![b'['],
+            left: limit,
+            last: None,
+            has_next: false,
+        }
+    }
+
+    /// Adds rows as long as there is room; tells whether all had.
+    fn add<R: Rows>(&mut self, rows: &[R::Row]) -> Result<bool, Problem> {
+        for row in rows {
+            if self.left == 0 || self.json.len() >= PAGE_BYTES {
+                self.has_next = true;
+                break;
+            }
+            if self.last.is_some() {
+                self.json.push(b',');
+            }
+            serde_json::to_writer(&mut self.json, row)
+                .map_err(|error| unwritable().because(error))?;
+            self.left -= 1;
+            self.last = Some(R::key(row).to_string());
+        }
+        Ok(!self.has_next)
+    }
+
+    fn answer(mut self, uri: &Uri) -> Result<Response, Problem> {
+        self.json.push(b']');
+        let mut answer = (JSON, self.json).into_response();
+        if let Some(last) = self.last.filter(|_| self.has_next) {
+            let link = HeaderValue::try_from(next_link(uri, &last))
+                .map_err(|error| Problem::bad_request("the query is wrong").because(error))?;
+            answer.headers_mut().insert(header::LINK, link);
+        }
+        Ok(answer)
+    }
+}
+
+/// No row of this project is one: its types are written without conditions.
+fn unwritable() -> Problem {
+    let detail = "the list cannot be written";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
 }
 
 /// RFC 8288: the same path and query, with another `after`. The key may have any characters.
@@ -153,16 +214,18 @@ fn next_link(uri: &Uri, key: &str) -> String {
 
 /// A list that fits into one chunk has a length; a longer one is streamed.
 async fn everything<R: Rows>(rows: R, after: Option<R::Key>) -> Result<Response, Problem> {
-    let first = rows.after(after, CHUNK).await?;
-    if first.len() < CHUNK.into() {
+    let first = rows.after(after, R::CHUNK).await?;
+    if first.len() < R::CHUNK.into() {
         return Ok(Json(first).into_response());
     }
-    let json = [(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    )];
-    Ok((json, Body::from_stream(array(rows, first))).into_response())
+    Ok((JSON, Body::from_stream(array(rows, first))).into_response())
 }
+
+/// The header of a body that is written here.
+const JSON: [(HeaderName, HeaderValue); 1] = [(
+    header::CONTENT_TYPE,
+    HeaderValue::from_static("application/json"),
+)];
 
 /// The state of the stream.
 enum State<T> {
@@ -183,9 +246,9 @@ fn array<R: Rows>(rows: R, first: Vec<R::Row>) -> impl Stream<Item = io::Result<
                     return Ok(None);
                 };
                 let mut text = elements(&rows, first)?;
-                let next = match rows.last().filter(|_| rows.len() == usize::from(CHUNK)) {
+                let next = match rows.last().filter(|_| rows.len() == usize::from(R::CHUNK)) {
                     Some(last) => source
-                        .after(Some(R::key(last)), CHUNK)
+                        .after(Some(R::key(last)), R::CHUNK)
                         .await
                         .map_err(|problem| cut(&problem))?,
                     None => Vec::new(),

@@ -100,16 +100,17 @@ pub(in crate::accounts) async fn find(
     }
 }
 
-/// Ends a session, or all of the same user, in a transaction. One that has ended already is no error.
+/// Ends a session, or all of the same user, in a transaction; tells how many there were. One that has ended already is no
+/// error.
 pub(in crate::accounts) async fn end(
     connection: &mut Connection,
     ending: Ending,
     all: bool,
-) -> Result<(), DatabaseError> {
+) -> Result<usize, DatabaseError> {
     if all {
         return end_all(connection, ending).await;
     }
-    let ended = match ending {
+    match ending {
         Ending::Token(hash) => {
             let one = sessions::table.filter(sessions::token_hash.eq(hash.to_vec()));
             connection.execute(diesel::delete(one)).await
@@ -118,11 +119,10 @@ pub(in crate::accounts) async fn end(
             let one = sessions::table.find(id).filter(sessions::user_id.eq(user));
             connection.execute(diesel::delete(one)).await
         }
-    };
-    ended.map(drop)
+    }
 }
 
-async fn end_all(connection: &mut Connection, ending: Ending) -> Result<(), DatabaseError> {
+async fn end_all(connection: &mut Connection, ending: Ending) -> Result<usize, DatabaseError> {
     let user = match ending {
         Ending::Session { user, .. } => Some(user),
         Ending::Token(hash) => {
@@ -131,11 +131,11 @@ async fn end_all(connection: &mut Connection, ending: Ending) -> Result<(), Data
         }
     };
     let Some(user) = user else {
-        return Ok(());
+        return Ok(0);
     };
     lock(connection, user).await?;
     let all = sessions::table.filter(sessions::user_id.eq(user));
-    connection.execute(diesel::delete(all)).await.map(drop)
+    connection.execute(diesel::delete(all)).await
 }
 
 /// Removes up to `count` sessions that have expired; returns how many there were.

@@ -41,7 +41,7 @@ pub(super) struct Line {
     pub(super) sku: String,
     pub(super) name: String,
     pub(super) quantity: i32,
-    /// The one that was shown last.
+    /// As the table has it, the one that was shown last.
     pub(super) price: Decimal,
 }
 

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Entry, Line, Order, Status};
+use crate::inventory::Beers;
 
 /// An order as the statement gives it: lines and history column by column.
 #[derive(QueryableByName)]
@@ -86,20 +87,21 @@ impl Order {
         Ok(row.map(Self::from))
     }
 
-    /// By their ids, which follow the time, from after `last`; those of one user or of all.
+    /// By their ids, which follow the time, from after `last`; those for one customer or for all.
     pub(in crate::orders) async fn after(
         connection: &mut Connection,
-        user_id: Option<Uuid>,
+        customer_id: Option<Uuid>,
         last: Option<Uuid>,
         count: u16,
     ) -> Result<Vec<Self>, DatabaseError> {
         let (last, count) = (last.unwrap_or(Uuid::nil()), i64::from(count));
-        let rows: Vec<Row> = match user_id {
-            Some(user_id) => {
-                let query = select!("WHERE o.user_id = $3 AND o.id > $1 ORDER BY o.id LIMIT $2")
-                    .bind::<SqlUuid, _>(last)
-                    .bind::<BigInt, _>(count)
-                    .bind::<SqlUuid, _>(user_id);
+        let rows: Vec<Row> = match customer_id {
+            Some(customer_id) => {
+                let query =
+                    select!("WHERE o.customer_id = $3 AND o.id > $1 ORDER BY o.id LIMIT $2")
+                        .bind::<SqlUuid, _>(last)
+                        .bind::<BigInt, _>(count)
+                        .bind::<SqlUuid, _>(customer_id);
                 connection.load(query).await?
             }
             None => {
@@ -125,6 +127,16 @@ impl Order {
             .load(query.bind::<BigInt, _>(i64::from(count)))
             .await?;
         Ok(rows.into_iter().map(Self::from).collect())
+    }
+
+    /// Gives its lines the names and prices of `beers`; one that is not there keeps its own.
+    pub(in crate::orders) fn price(&mut self, beers: &Beers) {
+        for line in &mut self.lines {
+            if let Some(beer) = beers.get(&line.sku) {
+                line.name.clone_from(&beer.name);
+                line.price = beer.price;
+            }
+        }
     }
 
     /// The skus of its lines.

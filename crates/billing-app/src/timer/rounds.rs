@@ -1,139 +1,29 @@
-//! Timers: tasks that look now and then for what is overdue.
-//!
-//! What is overdue is asked for again over the broker, and given up in the end. A question that was not sent must not count
-//! as one that was not answered. So no round is done while the broker is away or messages wait in the outbox, nor before
-//! both were well for as long as an answer may take: what was held up is answered then.
-//!
-//! Promises: a round is bounded in time; a round that has failed is tried again; the log has one line when rounds begin to
-//! fail, or fail for another reason, and one when they work again; health tells of a timer that has not worked for long.
-//! A stop lets the round in hand finish. Several processes may run the same timer: a round locks the rows that it takes
-//! (`FOR UPDATE SKIP LOCKED`), and a timer never keeps anything in memory that another one would need.
+//! A timer that runs: round after round, and what is told of it.
 
 use std::{
-    future::ready,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use broker::{Broker, outbox};
-use futures_util::{FutureExt, future::BoxFuture};
-use platform::{
-    database::{Connection, Database, DatabaseError},
-    error::chain,
-    health::Health,
-    runtime::Tasks,
-};
+use metrics::gauge;
+use platform::{database::DatabaseError, error::chain, runtime::Tasks};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Work that is done round after round.
-pub(crate) trait Timer: Send + Sync + 'static {
-    /// The name of this part of the service, for `--only` and health: `shippings-timer`.
-    fn name(&self) -> &'static str;
-
-    /// How long what it asks over the broker takes to be answered; `None` when it asks nothing.
-    fn answer(&self) -> Option<Duration>;
-
-    /// Does what is overdue, up to some number of rows; tells whether more may wait, which is then done at once.
-    fn round(&self) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
-}
-
-/// How often, and how long.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// From the end of one round to the next.
-    pub every: Duration,
-    /// The longest that a round may take; shorter than a stop.
-    pub round: Duration,
-    /// How long no round may have worked before the timer counts as not ready.
-    pub stall: Duration,
-    /// How long a message may wait in the outbox before it counts as not sent.
-    pub outbox: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            every: Duration::from_secs(1),
-            round: Duration::from_secs(5),
-            stall: Duration::from_secs(15),
-            outbox: Duration::from_secs(2),
-        }
-    }
-}
-
-/// The timers of the service, in a visible list; none runs yet.
-#[derive(Default)]
-pub(crate) struct Timers(Vec<Part>);
-
-struct Part {
-    name: &'static str,
-    start: Start,
-}
-
-/// Starts a timer, whatever its type.
-type Start = Box<dyn FnOnce(Limits, Sends, &Tasks) -> Timing + Send>;
-
-/// Whether messages are sent: the broker takes them, and none waits for long.
-pub(crate) type Sends =
-    Arc<dyn Fn() -> BoxFuture<'static, Result<bool, DatabaseError>> + Send + Sync>;
-
-/// Asks `broker` and the outbox in `database`, where no message may wait for longer than `limit`.
-pub(crate) fn sends(broker: &Broker, database: &Database, limit: Duration) -> Sends {
-    let (broker, database) = (broker.clone(), database.clone());
-    Arc::new(move || {
-        let (is_ready, database) = (broker.ready().is_ok(), database.clone());
-        async move { Ok(is_ready && !is_behind(&database, limit).await?) }.boxed()
-    })
-}
-
-async fn is_behind(database: &Database, limit: Duration) -> Result<bool, DatabaseError> {
-    let is_behind = async |c: &mut Connection| outbox::is_behind(c, limit).await;
-    database.run(is_behind).await
-}
-
-impl Timers {
-    /// Adds one.
-    #[must_use]
-    pub(crate) fn on(mut self, timer: impl Timer) -> Self {
-        self.0.push(Part {
-            name: timer.name(),
-            start: Box::new(|limits, sends, tasks| start(timer, limits, sends, tasks)),
-        });
-        self
-    }
-
-    /// Their names.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|part| part.name)
-    }
-
-    /// Starts those that `chosen` chooses by their names, as some of `tasks`.
-    pub(crate) fn start(
-        self,
-        chosen: impl Fn(&str) -> bool,
-        limits: Limits,
-        sends: &Sends,
-        tasks: &Tasks,
-    ) -> Vec<Timing> {
-        let parts = self.0.into_iter().filter(|part| chosen(part.name));
-        parts
-            .map(|part| (part.start)(limits, Arc::clone(sends), tasks))
-            .collect()
-    }
-}
+use super::{Break, Limits, Sends, Timer};
+use crate::metrics::TIMER_PAUSED;
 
 /// A handle to a timer that runs; for health.
 #[derive(Debug, Clone)]
 pub(crate) struct Timing {
-    name: &'static str,
+    pub(super) name: &'static str,
     stall: Duration,
     worked_at: Arc<Mutex<Instant>>,
 }
 
 impl Timing {
     /// Whether it works; the error is a short reason.
-    fn ready(&self) -> Result<(), String> {
+    pub(super) fn ready(&self) -> Result<(), String> {
         let worked_at = self.worked_at.lock();
         let idle = worked_at.unwrap_or_else(PoisonError::into_inner).elapsed();
         if idle < self.stall {
@@ -148,14 +38,6 @@ impl Timing {
     }
 }
 
-/// Adds a check for each timer, by its name.
-#[must_use]
-pub(crate) fn health(health: Health, timing: &[Timing]) -> Health {
-    timing.iter().cloned().fold(health, |health, timing| {
-        health.with(timing.name, move || ready(timing.ready()))
-    })
-}
-
 /// A timer that runs.
 struct Rounds<T> {
     timer: T,
@@ -163,12 +45,14 @@ struct Rounds<T> {
     sends: Sends,
     /// Since when messages are sent without a break, as far as this timer has seen.
     sending_since: Option<Instant>,
+    /// Why they are not, as it was told.
+    told: Option<Break>,
     timing: Timing,
     /// The error of the last round, which was logged.
     failure: Option<String>,
 }
 
-fn start<T: Timer>(timer: T, limits: Limits, sends: Sends, tasks: &Tasks) -> Timing {
+pub(super) fn start<T: Timer>(timer: T, limits: Limits, sends: Sends, tasks: &Tasks) -> Timing {
     let timing = Timing {
         name: timer.name(),
         stall: limits.stall,
@@ -179,6 +63,7 @@ fn start<T: Timer>(timer: T, limits: Limits, sends: Sends, tasks: &Tasks) -> Tim
         limits,
         sends,
         sending_since: None,
+        told: None,
         timing: timing.clone(),
         failure: None,
     };
@@ -224,19 +109,36 @@ impl<T: Timer> Rounds<T> {
             return Ok(true);
         };
         let sends = (self.sends)().await;
-        if !matches!(sends, Ok(true)) {
-            self.note_break();
-            return sends;
+        if !matches!(sends, Ok(None)) {
+            self.sending_since = None;
+        }
+        let pause = sends?;
+        self.tell(pause);
+        if pause.is_some() {
+            return Ok(false);
         }
         let since = *self.sending_since.get_or_insert_with(Instant::now);
         Ok(since.elapsed() >= answer)
     }
 
-    fn note_break(&mut self) {
-        if self.sending_since.take().is_some() {
-            let timer = self.timing.name;
-            tracing::info!(timer, "messages are not sent; a timer waits for that");
+    /// One line when the outbox does not move, and one when messages are sent again. A broker that is away has lines of its
+    /// own.
+    fn tell(&mut self, pause: Option<Break>) {
+        let timer = self.timing.name;
+        gauge!(TIMER_PAUSED, "timer" => timer).set(f64::from(pause.is_some()));
+        match (self.told, pause) {
+            (before, Some(Break::Outbox)) if before != pause => {
+                tracing::warn!(
+                    timer,
+                    "a message of the outbox is not sent; a timer waits for that"
+                );
+            }
+            (Some(Break::Outbox), None) => {
+                tracing::info!(timer, "the outbox is sent again; a timer goes on");
+            }
+            _ => {}
         }
+        self.told = pause;
     }
 
     /// One line when it fails, or fails for another reason, and one when it works again.
@@ -260,7 +162,11 @@ mod tests {
         sync::atomic::{AtomicUsize, Ordering},
     };
 
+    use futures_util::FutureExt;
+    use std::future::ready;
+
     use super::*;
+    use crate::timer::Timers;
 
     const LIMITS: Limits = Limits {
         every: Duration::from_millis(1),
@@ -273,7 +179,7 @@ mod tests {
     const ANSWER: Duration = Duration::from_millis(50);
 
     fn sends(sends: impl Fn() -> bool + Send + Sync + 'static) -> Sends {
-        Arc::new(move || ready(Ok(sends())).boxed())
+        Arc::new(move || ready(Ok((!sends()).then_some(Break::Broker))).boxed())
     }
 
     /// What a round comes to, by its number; and how long an answer takes.
