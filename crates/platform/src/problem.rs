@@ -158,6 +158,16 @@ impl Problem {
         self.status
     }
 
+    /// What is wrong, in one line: the first wrong field, if fields are wrong.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.errors.first() {
+            Some(FieldError { pointer, detail }) if pointer.is_empty() => detail.clone(),
+            Some(FieldError { pointer, detail }) => format!("{pointer} {detail}"),
+            None => self.detail.clone(),
+        }
+    }
+
     /// The places of wrong fields.
     #[cfg(test)]
     pub(crate) fn pointers(&self) -> Vec<String> {
