@@ -139,6 +139,13 @@ impl Problem {
         self
     }
 
+    /// Says more in the detail.
+    #[must_use]
+    pub fn adding(mut self, more: &str) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
     /// Names the places that are wrong, of the body or of what the request is about.
     #[must_use]
     pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
