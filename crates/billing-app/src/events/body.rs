@@ -5,7 +5,10 @@ use platform::{http::json, problem::Problem};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, de::Error};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, OneOfBuilder, Ref, RefOr, Schema},
+};
 
 use super::value;
 
@@ -55,17 +58,23 @@ pub(super) struct NewEvent {
     pub(super) value: Decimal,
 }
 
-/// The body of a request that adds events, for the document.
-#[derive(ToSchema)]
-#[schema(as = NewEvents)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "it describes what `OneOrMany` reads")]
-pub(super) enum NewEvents {
-    /// One event.
-    One(NewEvent),
-    /// 1 to 1,000 events.
-    #[schema(min_items = 1, max_items = 1000)]
-    Many(Vec<NewEvent>),
+/// The body of a request that adds events, for the document: one event, or an array.
+pub(super) struct NewEvents;
+
+impl PartialSchema for NewEvents {
+    fn schema() -> RefOr<Schema> {
+        let event = || Ref::from_schema_name(NewEvent::name());
+        let array = ArrayBuilder::new().items(event());
+        let array = array.min_items(Some(1)).max_items(Some(json::OBJECTS_MAX));
+        OneOfBuilder::new().item(event()).item(array).into()
+    }
+}
+
+impl ToSchema for NewEvents {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((NewEvent::name().into(), NewEvent::schema()));
+        NewEvent::schemas(schemas);
+    }
 }
 
 impl NewEvent {
@@ -86,7 +95,9 @@ impl NewEvent {
 fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_timestamp(&text).ok_or_else(|| {
-        D::Error::custom("must be a time as in RFC 3339 with its offset, of the years 1 to 9999 in UTC")
+        D::Error::custom(
+            "must be a time as in RFC 3339 with its offset, of the years 1 to 9999 in UTC",
+        )
     })
 }
 
@@ -109,10 +120,19 @@ mod tests {
         for (text, expected) in [
             ("2026-11-22T23:30:00-01:00", datetime!(2026-11-23 00:30 UTC)),
             ("2024-02-29T00:00:00+00:30", datetime!(2024-02-28 23:30 UTC)),
-            ("2026-11-22T10:15:00.1234569Z", datetime!(2026-11-22 10:15:00.123456 UTC)),
-            ("1969-12-31T23:59:59.9999999Z", datetime!(1969-12-31 23:59:59.999999 UTC)),
+            (
+                "2026-11-22T10:15:00.1234569Z",
+                datetime!(2026-11-22 10:15:00.123456 UTC),
+            ),
+            (
+                "1969-12-31T23:59:59.9999999Z",
+                datetime!(1969-12-31 23:59:59.999999 UTC),
+            ),
             ("0001-01-01T00:00:00Z", datetime!(0001-01-01 0:00 UTC)),
-            ("9999-12-31T23:59:59.999999Z", datetime!(9999-12-31 23:59:59.999999 UTC)),
+            (
+                "9999-12-31T23:59:59.999999Z",
+                datetime!(9999-12-31 23:59:59.999999 UTC),
+            ),
         ] {
             assert_eq!(parse_timestamp(text), Some(expected), "{text}");
         }
@@ -142,12 +162,20 @@ mod tests {
     #[test]
     fn a_line_is_one_object_and_tells_what_is_wrong() {
         let good = r#"{"timestamp":"2026-11-22T10:15:00Z","client":1,"client_group":2,"device_type":"a","category":"b","valid":true,"value":"1.5"}"#;
-        let told = |line: &str| NewEvent::of_line(line.as_bytes()).err().map(|problem| problem.summary());
+        let told = |line: &str| {
+            NewEvent::of_line(line.as_bytes())
+                .err()
+                .map(|problem| problem.summary())
+        };
         assert_eq!(told(good), None);
         assert_eq!(told(&format!(" {good}\r")), None);
         for (from, to, detail) in [
             (r#""client":1"#, r#""client":1.5"#, "/client must be i64"),
-            (r#""client":1"#, r#""client":9223372036854775808"#, "/client must be i64"),
+            (
+                r#""client":1"#,
+                r#""client":9223372036854775808"#,
+                "/client must be i64",
+            ),
             (r#""b""#, r#""b\u0000""#, "/category must not contain NUL"),
             (r#""b""#, r#""""#, "/category length is lower than 1"),
             (r#""value":"1.5""#, r#""x":1"#, "/value is missing"),

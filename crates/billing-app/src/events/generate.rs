@@ -120,7 +120,8 @@ fn timestamp(random: &mut ChaCha8Rng, command: &Command, index: u64) -> OffsetDa
     let day = u128::from(index) * u128::from(DAYS) / u128::from(command.count);
     let back = i64::try_from(u128::from(DAYS) - day).unwrap_or(0);
     let day = command.until.saturating_sub(time::Duration::days(back));
-    let within = time::Duration::hours(hour(random)) + time::Duration::microseconds(below(random, 3_600_000_000).cast_signed());
+    let within = time::Duration::hours(hour(random))
+        + time::Duration::microseconds(below(random, 3_600_000_000).cast_signed());
     day.with_time(Time::MIDNIGHT).assume_utc() + within
 }
 
@@ -180,7 +181,9 @@ mod tests {
         assert_eq!(first, Some(date!(2024 - 11 - 01)));
         assert_eq!(last, Some(date!(2026 - 10 - 31)));
         let within = |hours: std::ops::Range<u8>| {
-            let inside = events.iter().filter(|e| hours.contains(&e.timestamp.hour()));
+            let inside = events
+                .iter()
+                .filter(|e| hours.contains(&e.timestamp.hour()));
             inside.count()
         };
         assert!(within(18..22) > 4 * within(0..4));

@@ -2,7 +2,9 @@
 
 use diesel::{
     prelude::*,
-    sql_types::{Array, BigInt, Bool, Date as SqlDate, Numeric, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{
+        Array, BigInt, Bool, Date as SqlDate, Numeric, Text, Timestamptz, Uuid as SqlUuid,
+    },
 };
 use platform::database::{Connection, DatabaseError};
 use rust_decimal::Decimal;

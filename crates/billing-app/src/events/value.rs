@@ -68,7 +68,11 @@ fn parse(text: &str) -> Option<Decimal> {
         && (whole == "0" || !whole.starts_with('0'));
     let value = fits.then(|| Decimal::from_str_exact(text).ok()).flatten()?;
     // There is one zero: `-0` would be answered as it was written.
-    Some(if value.is_zero() { Decimal::ZERO } else { value })
+    Some(if value.is_zero() {
+        Decimal::ZERO
+    } else {
+        value
+    })
 }
 
 #[cfg(test)]
