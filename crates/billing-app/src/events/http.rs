@@ -100,7 +100,7 @@ pub(super) async fn delete(
 ///
 /// One event; an array of up to 1,000, of which all are kept or none; or a stream of any length as `application/x-ndjson`, one
 /// event a line of at most 64 KiB. Of a stream, each 1,000 lines are kept together or not at all, and the answer tells what
-/// was not kept. Blank lines do not count. What was kept stays if the stream breaks off. The client may pause for 30 s.
+/// was not kept. Blank lines do not count. What was kept stays if the stream breaks off. The client may pause for 20 s.
 #[utoipa::path(post, path = "/api/events", tag = "events",
     request_body(content((NewEvents = "application/json"), (String = "application/x-ndjson", example = json!(
         "{\"timestamp\":\"2026-11-22T10:15:00Z\",\"client\":42,\"client_group\":7,\"device_type\":\"phone\",\"category\":\"purchase\",\"valid\":true,\"value\":\"12.5\"}\n"

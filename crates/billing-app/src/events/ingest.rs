@@ -25,8 +25,8 @@ use super::{
 /// Lines of one transaction; blank ones do not count.
 const THOUSAND: usize = 1_000;
 
-/// How long the client may send nothing.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long the client may send nothing. The gateway waits longer: its answer could not tell what is kept.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// How long the answer may take after the last bytes: longer than [`SILENCE`] and the writing of what came with them.
 const ANSWER: Duration = Duration::from_secs(60);
