@@ -131,8 +131,8 @@ impl Gateway {
     ) -> Result<Response, Problem> {
         match operation.target {
             Target::Forward(backend) => {
-                let limit = operation.limit.body();
-                self.upstream(backend).forward(request, caller, limit).await
+                let (upstream, limit) = (self.upstream(backend), operation.limit);
+                upstream.forward(request, caller, limit).await
             }
             Target::Publish(publication) => {
                 let publishing = &self.publishing;

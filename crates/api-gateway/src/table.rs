@@ -1,5 +1,5 @@
-//! The public API on one page: every operation, who may call it, what answers it, how large its body may be, and how often
-//! one client may call it.
+//! The public API on one page: every operation, who may call it, what answers it, how large its body may be and how long its
+//! answer may take, and how often one client may call it.
 //!
 //! HEAD is answered where GET is; everything else is a 404, or a 405 with `Allow`. The documentation, the README and the
 //! tests are held to this table.
@@ -10,7 +10,7 @@ use crate::{auth::Access, payments::PAYMENT, publish::Publication, rates::Rate};
 
 use Access::{Anyone, Operator, User, UserOrOperator};
 use Backend::{Billing, Inventory};
-use LimitClass::{Message, Small, Standard};
+use LimitClass::{Message, Report, Small, Standard, Stream};
 use Target::{Forward, Publish};
 
 /// The public API.
@@ -53,6 +53,11 @@ pub static TABLE: &[Operation] = &[
     ),
     get("/api/shippings", Operator, Forward(Billing), Standard),
     get("/api/shippings/{id}", Operator, Forward(Billing), Standard),
+    get("/api/events", Operator, Forward(Billing), Standard),
+    post("/api/events", Operator, Forward(Billing), Stream),
+    get("/api/events/{id}", Operator, Forward(Billing), Standard),
+    delete("/api/events/{id}", Operator, Forward(Billing), Standard),
+    get("/api/reports", Operator, Forward(Billing), Report),
 ];
 
 /// One row of [`TABLE`].
@@ -115,6 +120,10 @@ pub enum LimitClass {
     Standard,
     /// A body of at most 64 KiB, which is read whole and becomes a message.
     Message,
+    /// A body of any length, which is streamed for as long as its bytes move; the service behind bounds what it keeps of it.
+    Stream,
+    /// A body of at most 16 KiB, and an answer that may take as long as a report.
+    Report,
 }
 
 impl LimitClass {
@@ -122,9 +131,10 @@ impl LimitClass {
     #[must_use]
     pub fn body(self) -> usize {
         match self {
-            Small => 16 * 1_024,
+            Small | Report => 16 * 1_024,
             Standard => 1_024 * 1_024,
             Message => 64 * 1_024,
+            Stream => usize::MAX,
         }
     }
 }

@@ -9,7 +9,7 @@ use platform::{
     database, telemetry,
 };
 
-use crate::dead_letters;
+use crate::{dead_letters, events};
 
 /// Payments from the queue, kept in PostgreSQL, each exactly once.
 #[derive(Debug, Parser)]
@@ -80,6 +80,8 @@ pub enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Add believable events, for a measurement: the same ones for the same seed.
+    GenerateEvents(events::Command),
     /// Look at the messages that could not be processed, and decide what becomes of them.
     DeadLetters(dead_letters::Command),
 }

@@ -4,10 +4,12 @@ pub mod accounts;
 pub mod config;
 pub mod customers;
 pub mod dead_letters;
+pub mod events;
 pub mod inventory;
 pub mod metrics;
 pub mod orders;
 pub mod payments;
+pub mod reports;
 #[expect(
     unreachable_pub,
     reason = "diesel writes it, each schema as a `pub mod`"
@@ -52,12 +54,16 @@ const BACKGROUND_POOL: u32 = 8;
 pub struct App {
     /// The database of all contexts, by a pool that is for HTTP alone: a batch that takes long keeps no request waiting.
     pub database: Database,
+    /// Writes events.
+    pub events: events::Writer,
     /// Knows the beers.
     pub inventory: Inventory,
     /// How long what waits.
     pub limits: Limits,
     /// Hashes the passwords of users.
     pub passwords: accounts::Passwords,
+    /// Runs reports.
+    pub reports: reports::Reports,
     /// Keep requests of one user from taking all connections.
     pub user_locks: orders::UserLocks,
 }
@@ -76,13 +82,14 @@ pub struct Limits {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master billing", description = "Payments, accounts, orders and shippings, kept in PostgreSQL."),
+    info(title = "crud-master billing", description = "Payments, accounts, orders, shippings and events, kept in PostgreSQL."),
     tags(
         (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
         (name = "users", description = "Accounts: users and their sessions"),
         (name = "customers", description = "Customers: who gets an order"),
         (name = "orders", description = "Orders: collected, checked out, shipped or cancelled"),
         (name = "shippings", description = "Shippings: what becomes of an order that was checked out"),
+        (name = "events", description = "Events of devices, and reports on them"),
     )
 )]
 struct Api;
@@ -95,6 +102,8 @@ pub fn routes() -> (axum::Router<App>, Document) {
         .merge(customers::router())
         .merge(orders::router())
         .merge(shippings::router())
+        .merge(events::router())
+        .merge(reports::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
@@ -157,6 +166,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
+        Command::GenerateEvents(command) => {
+            migrate(&config.database, MIGRATIONS).await?;
+            Ok(events::generate(command, &Database::new(&config.database)).await?)
+        }
         Command::DeadLetters(command) => dead_letters::run(command, config.broker.clone()).await,
     }
 }
@@ -179,8 +192,11 @@ pub async fn start_within(
     limits: &Limits,
     runtime: Runtime,
 ) -> anyhow::Result<Running> {
+    let database = Database::new(&config.database);
     let app = App {
-        database: Database::new(&config.database),
+        events: events::Writer::new(&database),
+        reports: reports::Reports::new(&database),
+        database,
         inventory: Inventory::new(&config.inventory)?,
         limits: *limits,
         passwords: accounts::Passwords::default(),

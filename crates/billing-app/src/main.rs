@@ -1,4 +1,4 @@
-//! `billing-app [serve|migrate|openapi|dead-letters]`.
+//! `billing-app [serve|migrate|openapi|generate-events|dead-letters]`.
 
 use billing_app::config::Config;
 

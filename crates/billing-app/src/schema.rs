@@ -83,6 +83,21 @@ pub mod customers {
     }
 }
 
+pub mod events {
+    diesel::table! {
+        events.events (id, timestamp) {
+            id -> Uuid,
+            timestamp -> Timestamptz,
+            client -> Int8,
+            client_group -> Int8,
+            valid -> Bool,
+            device_type -> Text,
+            category -> Text,
+            value -> Numeric,
+        }
+    }
+}
+
 pub mod shippings {
     diesel::table! {
         shippings.shippings (id) {

@@ -139,6 +139,13 @@ impl Problem {
         self
     }
 
+    /// Says more in the detail.
+    #[must_use]
+    pub fn adding(mut self, more: &str) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
     /// Names the places that are wrong, of the body or of what the request is about.
     #[must_use]
     pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
@@ -156,6 +163,16 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// What is wrong, in one line: the first wrong field, if fields are wrong.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.errors.first() {
+            Some(FieldError { pointer, detail }) if pointer.is_empty() => detail.clone(),
+            Some(FieldError { pointer, detail }) => format!("{pointer} {detail}"),
+            None => self.detail.clone(),
+        }
     }
 
     /// The places of wrong fields.

@@ -8,6 +8,7 @@
 mod ask;
 mod body;
 mod headers;
+mod stream;
 
 use std::{error::Error, pin::pin, time::Duration};
 
@@ -26,7 +27,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use platform::{
     error::{causes, chain},
-    http::{caller::Caller, client},
+    http::{answer_limit::AnswerLimit, caller::Caller, client},
     problem::Problem,
 };
 use tokio::{
@@ -34,10 +35,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::table::LimitClass;
+use stream::{Party, Progress};
+
 pub(crate) use ask::AskError;
 
 /// Idle connections that are kept for each service.
 const IDLE_CONNECTIONS: usize = 256;
+
+/// By how much the limit of a request's answer is longer than the waits within it: so its client is told who was late.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// How long each party may take. These are constants of the gateway, not settings.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +53,10 @@ pub struct Waits {
     pub upload: Duration,
     /// A service, from the request's end to the answer's head.
     pub answer: Duration,
-    /// A service, between two parts of a body.
+    /// A service, between two parts of a body; client and service, between two parts of a stream.
     pub silence: Duration,
+    /// A service, to answer a report, or a stream after its end.
+    pub report: Duration,
 }
 
 impl Default for Waits {
@@ -56,6 +65,7 @@ impl Default for Waits {
             upload: Duration::from_secs(5),
             answer: Duration::from_secs(5),
             silence: Duration::from_secs(30),
+            report: Duration::from_secs(30),
         }
     }
 }
@@ -92,7 +102,7 @@ impl Upstream {
         Self { waits, ..self }
     }
 
-    /// Forwards `request` as `caller`'s, with a body of at most `limit` bytes, and returns the answer as it comes.
+    /// Forwards `request` as `caller`'s, within the bounds of `limit`, and returns the answer as it comes.
     ///
     /// # Errors
     /// 408 and 413 for the client's body; 502, 503 and 504 when the service is broken, absent or late.
@@ -100,15 +110,17 @@ impl Upstream {
         &self,
         request: Request,
         caller: Caller,
-        limit: usize,
+        limit: LimitClass,
     ) -> Result<Response, Problem> {
         let (mut head, body) = request.into_parts();
         head.uri = self.target(head.uri)?;
         headers::rewrite_request(&mut head, caller, &self.host);
         let answer = if is_repeatable(&head.method, &body) {
-            self.send_repeatable(head).await
+            self.send_repeatable(head, limit).await
+        } else if limit == LimitClass::Stream {
+            self.send_stream(head, body).await
         } else {
-            self.send_once(head, body, limit).await
+            self.send_once(head, body, limit.body()).await
         }?;
         self.pass_back(answer)
     }
@@ -148,7 +160,12 @@ impl Upstream {
 
     /// Sends a request that may be sent twice. The usual failure is a connection that the service closes just as the
     /// request arrives. A failed connect is not repeated: the service is absent, and the client waits for its 503.
-    async fn send_repeatable(&self, head: Parts) -> Result<Response<Incoming>, Problem> {
+    async fn send_repeatable(
+        &self,
+        head: Parts,
+        limit: LimitClass,
+    ) -> Result<Response<Incoming>, Problem> {
+        let wait = self.answer_wait(&head, limit);
         let request = || Request::from_parts(head.clone(), Body::empty());
         let attempts = async {
             match self.client.request(request()).await {
@@ -159,7 +176,7 @@ impl Upstream {
                 answer => answer,
             }
         };
-        match timeout(self.waits.answer, attempts).await {
+        match timeout(wait, attempts).await {
             Ok(answer) => answer.map_err(|error| self.failure(error)),
             Err(_) => Err(self.gateway_timeout()),
         }
@@ -186,6 +203,39 @@ impl Upstream {
             () = sleep(self.waits.upload) => Err(request_timeout()),
         };
         answer?.map_err(|error| self.failure(error))
+    }
+
+    /// Sends a body of any length. Neither party may let it stand still for longer than [`Waits::silence`].
+    async fn send_stream(&self, head: Parts, body: Body) -> Result<Response<Incoming>, Problem> {
+        let Waits {
+            silence, report, ..
+        } = self.waits;
+        let progress = Progress::start(answer_limit(&head), silence + report + MARGIN);
+        let (body, sent) = stream::follow(body, &progress);
+        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
+        let answer = select! {
+            biased;
+            answer = &mut answer => Ok(answer),
+            () = sent.cancelled() => timeout(report, answer)
+                .await
+                .map_err(|_| self.gateway_timeout()),
+            party = progress.stalled(silence) => Err(match party {
+                Party::Client => request_timeout(),
+                Party::Service => self.gateway_timeout(),
+            }),
+        };
+        answer?.map_err(|error| self.failure(error))
+    }
+
+    /// How long the service may take to answer; the request's own limit is extended to it.
+    fn answer_wait(&self, head: &Parts, limit: LimitClass) -> Duration {
+        if limit != LimitClass::Report {
+            return self.waits.answer;
+        }
+        if let Some(limit) = answer_limit(head) {
+            limit.extend(self.waits.report + MARGIN);
+        }
+        self.waits.report
     }
 
     fn pass_back(&self, answer: Response<Incoming>) -> Result<Response, Problem> {
@@ -219,6 +269,10 @@ impl Upstream {
         let detail = format!("{} did not answer in time", self.name);
         Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
     }
+}
+
+fn answer_limit(head: &Parts) -> Option<AnswerLimit> {
+    head.extensions.get().cloned()
 }
 
 /// Whether the body of the request failed, not the service.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api_gateway::proxy::Waits;
+use api_gateway::{proxy::Waits, table::LimitClass};
 use testing::send;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
 
@@ -15,6 +15,7 @@ const SHORT: Waits = Waits {
     upload: Duration::from_millis(400),
     answer: Duration::from_millis(400),
     silence: Duration::from_millis(400),
+    report: Duration::from_millis(1_200),
 };
 
 async fn impatient(inventory: u16) -> Served {
@@ -55,7 +56,11 @@ async fn a_service_that_cannot_be_reached_is_a_503_within_a_second() {
     let request = axum::extract::Request::new(axum::body::Body::empty());
     let begin = Instant::now();
     let refused = nowhere
-        .forward(request, platform::http::caller::Caller::Anonymous, 0)
+        .forward(
+            request,
+            platform::http::caller::Caller::Anonymous,
+            LimitClass::Small,
+        )
         .await;
     assert_eq!(refused.unwrap_err().status(), 503);
     assert!(

@@ -13,6 +13,7 @@ mod conversation_helpers;
 mod crash;
 mod customers;
 mod dead_letters;
+mod events;
 mod helpers;
 mod identities;
 mod logs;

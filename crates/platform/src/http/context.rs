@@ -14,7 +14,7 @@ use axum::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::Limits;
+use super::{Limits, answer_limit::AnswerLimit};
 use crate::{
     problem::Problem,
     trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID},
@@ -68,7 +68,9 @@ pub(super) async fn handle(
 ) -> Response {
     let context = RequestContext::of(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let limit = AnswerLimit::new(limits.answer);
     request.extensions_mut().insert(context.clone());
+    request.extensions_mut().insert(limit.clone());
     let span = tracing::info_span!(
         "request",
         request_id = context.id(),
@@ -76,9 +78,11 @@ pub(super) async fn handle(
     );
     async {
         let started = Instant::now();
-        let answer = tokio::time::timeout(limits.answer, next.run(request)).await;
-        let answer =
-            answer.unwrap_or_else(|_| Problem::unavailable("no answer in time").into_response());
+        let answer = tokio::select! {
+            biased;
+            answer = next.run(request) => answer,
+            () = limit.passed() => Problem::unavailable("no answer in time").into_response(),
+        };
         let (mut answer, problem) = rendered(answer, &path, &context);
         answer
             .headers_mut()

@@ -4,6 +4,7 @@
 //! gives in [`answer`] and [`list`]; what it asks of another service in [`client`].
 
 pub mod answer;
+pub mod answer_limit;
 pub mod caller;
 pub mod client;
 mod client_stream;
@@ -36,7 +37,7 @@ pub struct Limits {
     pub connections: usize,
     /// From the first byte of a request's head to its last; also how long a connection may idle.
     pub header: Duration,
-    /// From the request's head to the answer's head.
+    /// From the request's head to the answer's head; a handler may extend its own ([`answer_limit`]).
     pub answer: Duration,
     /// Headers of one request. The services take more than the gateway, which adds some of its own.
     pub headers: usize,
