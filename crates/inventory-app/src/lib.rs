@@ -20,6 +20,7 @@ use platform::{
     http, openapi,
     runtime::{self, Running, Runtime},
 };
+use tokio::time::timeout;
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -111,8 +112,11 @@ pub async fn start_within(
     let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
     bound.prepare(migrating).await?;
     let feed = Feed::new(&database, limits.feed, bound.intake().stop.clone());
-    let reading = feed.clone().run();
-    bound.intake().spawn("the reader of positions", reading);
+    let reader = bound.prepare(timeout(DATABASE_LIMIT, feed.reader())).await;
+    let reader = reader.context("the positions of bikes cannot be read")?;
+    bound
+        .intake()
+        .spawn("the reader of positions", reader.run());
     let health = Health::default().with("database", database.checker());
     let routes = routes().0.with_state(App { database, feed });
     let options = http::Options {

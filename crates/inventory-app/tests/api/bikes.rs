@@ -23,7 +23,7 @@ impl Inventory {
 #[tokio::test]
 async fn a_posted_bike_is_answered_with_its_place_and_found_there() {
     let inventory = Inventory::start().await;
-    let location = json!({ "type": "Point", "coordinates": [123.086_610_478_179_81, -52.5] });
+    let location = json!({ "type": "Point", "coordinates": [13.4, -52.5] });
     let body = json!({ "location": location, "status": "ignored" });
     let answer = inventory.client.post("/api/bikes/", &body).await;
     let bike = answer.json(201);
@@ -35,6 +35,20 @@ async fn a_posted_bike_is_answered_with_its_place_and_found_there() {
     assert_eq!(inventory.client.get(&path).await.json(200), expected);
     let list = inventory.client.get("/api/bikes").await.json(200);
     assert_eq!(list, json!([expected]));
+}
+
+/// To its last digit, which a careless reader of JSON loses.
+#[tokio::test]
+async fn a_place_is_answered_as_it_was_sent() {
+    let inventory = Inventory::start().await;
+    let body = r#"{"location":{"type":"Point","coordinates":[123.08661047817981,-52.5]}}"#;
+    inventory
+        .client
+        .post_text("/api/bikes", body)
+        .await
+        .json(201);
+    let list = inventory.client.get("/api/bikes").await.body;
+    assert!(String::from_utf8_lossy(&list).contains("[123.08661047817981,-52.5]"));
 }
 
 #[tokio::test]

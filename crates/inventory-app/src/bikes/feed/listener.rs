@@ -44,9 +44,6 @@ impl Feed {
     /// # Errors
     /// 503 when all places are taken, or the database does not answer.
     pub(super) async fn listen(&self, last: Option<i64>) -> Result<Listener, Problem> {
-        if !self.has_started() {
-            return Err(Problem::unavailable("the stream is about to start"));
-        }
         let mut listener = Listener {
             _place: self.place()?,
             feed: self.clone(),
