@@ -1,12 +1,14 @@
 //! The settings of the inventory. Each is named like its variable; `--help` is their reference.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use platform::{
     config::prefixed::{Endpoint, Prefix, Prefixed},
     database, telemetry,
 };
 
-/// Movies and beers over HTTP, kept in PostgreSQL.
+/// Movies, beers, bikes and trips over HTTP, kept in PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Config {
@@ -16,7 +18,7 @@ pub struct Config {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Prefixed<Endpoint, InventoryApp>,
-    /// Where the movies and beers are.
+    /// Where all of it is kept.
     #[command(flatten)]
     pub database: Prefixed<database::Settings, MoviesDb>,
     /// How to log.
@@ -43,7 +45,7 @@ impl Prefix for MoviesDb {
 }
 
 /// What the program can do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Migrate the database, then serve HTTP until a signal.
     Serve,
@@ -51,4 +53,13 @@ pub enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Add the bikes of a file that are not there yet.
+    ///
+    /// Migrates the database first. What is wrong is told with its place, counted from 0, and skipped; a bike whose id is
+    /// there is left as it is. Ends with 0 when all bikes are there, and with 1 when some were wrong, or the file or the
+    /// database failed: what is right can be imported again.
+    ImportBikes {
+        /// A JSON array of bikes: {"id", "location", "status"?}, or as MongoDB exports them.
+        file: PathBuf,
+    },
 }

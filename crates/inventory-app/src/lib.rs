@@ -1,23 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 pub mod beers;
+pub mod bikes;
 pub mod config;
 pub mod movies;
+mod place;
 mod schema;
 mod search;
+mod segment;
+pub mod trips;
 
-use std::time::Duration;
+use std::{fs::File, path::Path, time::Duration};
 
+use anyhow::Context;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use platform::{
-    database::{Database, migrate, migrate_when_ready},
+    database::{self, Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
     runtime::{self, Running, Runtime},
 };
+use tokio::time::timeout;
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
+use bikes::feed::{self, Feed};
 use config::{Command, Config};
 
 /// The history of the schema.
@@ -29,16 +36,29 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// The database of movies and beers.
+    /// The database of all contexts.
     pub database: Database,
+    /// Where bikes are now.
+    pub feed: Feed,
+}
+
+/// How the inventory is bounded. These are constants of the program; tests change them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// The live feed.
+    pub feed: feed::Limits,
+    /// The server.
+    pub http: http::Limits,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master inventory", description = "Movies and beers, kept in PostgreSQL."),
+    info(title = "crud-master inventory", description = "Movies, beers, bikes and trips, kept in PostgreSQL."),
     tags(
         (name = "movies", description = "The inventory of movies"),
-        (name = "beers", description = "The inventory of beers, with their prices")
+        (name = "beers", description = "The inventory of beers, with their prices"),
+        (name = "bikes", description = "The fleet of bikes: where they are, and which are free"),
+        (name = "trips", description = "Trips: who took a bike, and where it went")
     )
 )]
 struct Api;
@@ -48,6 +68,8 @@ pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(movies::router())
         .merge(beers::router())
+        .merge(bikes::router())
+        .merge(trips::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
@@ -56,14 +78,15 @@ pub fn routes() -> (axum::Router<App>, Document) {
 ///
 /// # Errors
 /// When the database or the address cannot be had; the text names what.
-pub async fn run(config: Config) -> anyhow::Result<()> {
-    match config.command.unwrap_or(Command::Serve) {
+pub async fn run(mut config: Config) -> anyhow::Result<()> {
+    match config.command.take().unwrap_or(Command::Serve) {
         Command::Serve => {
             let runtime = Runtime::start(&config.telemetry)?;
             runtime::serve(start(&config, runtime).await).await
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
+        Command::ImportBikes { file } => import_bikes(&config.database, &file).await,
     }
 }
 
@@ -72,13 +95,49 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the database or the address cannot be had; the text names what.
 pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running> {
-    let app = App {
-        database: Database::new(&config.database),
-    };
+    start_within(config, &Limits::default(), runtime).await
+}
+
+/// [`start`] with other limits than those of the program.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    config: &Config,
+    limits: &Limits,
+    runtime: Runtime,
+) -> anyhow::Result<Running> {
+    let database = Database::new(&config.database);
     let bound = runtime.bind(&config.listen).await?;
     let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
     bound.prepare(migrating).await?;
-    let health = Health::default().with("database", app.database.checker());
-    let routes = routes().0.with_state(app);
-    Ok(bound.run(routes, health, http::Options::default()).await?)
+    let feed = Feed::new(&database, limits.feed, bound.intake().stop.clone());
+    let reader = bound.prepare(timeout(DATABASE_LIMIT, feed.reader())).await;
+    let reader = reader.context("the positions of bikes cannot be read")?;
+    bound
+        .intake()
+        .spawn("the reader of positions", reader.run());
+    let health = Health::default().with("database", database.checker());
+    let routes = routes().0.with_state(App { database, feed });
+    let options = http::Options {
+        limits: limits.http,
+        guard: None,
+    };
+    Ok(bound.run(routes, health, options).await?)
+}
+
+/// Migrates the database, then imports the bikes of a file.
+#[expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command tells its user what it does"
+)]
+async fn import_bikes(settings: &database::Settings, file: &Path) -> anyhow::Result<()> {
+    let open = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+    migrate(settings, MIGRATIONS).await?;
+    let database = Database::new(settings);
+    let summary = bikes::import::import(open, &database, |line| eprintln!("{line}")).await?;
+    println!("{summary}");
+    anyhow::ensure!(summary.wrong == 0, "not all bikes were imported");
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `inventory-app [serve|migrate|openapi]`.
+//! `inventory-app [serve|migrate|openapi|import-bikes FILE]`.
 
 use inventory_app::config::Config;
 

@@ -10,9 +10,11 @@
 //! - [`topology`]: every queue and exchange, who writes, who reads.
 //! - [`payments`]: what a payment says.
 //! - [`orders`], [`customers`], [`shippings`]: the conversation of an order with its shipping; [`refunds`]: its end without one.
+//! - [`geo`]: places on the globe.
 //! - `json`, `money`: how these are read and written; `ids`: what a message is called that is sent again.
 
 pub mod customers;
+pub mod geo;
 mod ids;
 mod json;
 mod money;

@@ -34,6 +34,7 @@ use tokio::{
     select,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::table::LimitClass;
 use stream::{Party, Progress};
@@ -57,6 +58,8 @@ pub struct Waits {
     pub silence: Duration,
     /// A service, to answer a report, or a stream after its end.
     pub report: Duration,
+    /// A service, between two parts of a stream, whose heartbeats come every 15 s.
+    pub heartbeat: Duration,
 }
 
 impl Default for Waits {
@@ -66,6 +69,7 @@ impl Default for Waits {
             answer: Duration::from_secs(5),
             silence: Duration::from_secs(30),
             report: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(45),
         }
     }
 }
@@ -112,17 +116,43 @@ impl Upstream {
         caller: Caller,
         limit: LimitClass,
     ) -> Result<Response, Problem> {
+        let answer = self.exchange(request, caller, limit).await?;
+        self.pass_back(answer, self.waits.silence)
+    }
+
+    /// [`Self::forward`] for an answer that goes on and on: it has time until the next heartbeat, and ends in order at `stop`,
+    /// which must not wait for it.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn forward_stream(
+        &self,
+        request: Request,
+        caller: Caller,
+        limit: LimitClass,
+        stop: &CancellationToken,
+    ) -> Result<Response, Problem> {
+        let answer = self.exchange(request, caller, limit).await?;
+        let answer = self.pass_back(answer, self.waits.heartbeat)?;
+        Ok(answer.map(|body| body::until(body, stop)))
+    }
+
+    async fn exchange(
+        &self,
+        request: Request,
+        caller: Caller,
+        limit: LimitClass,
+    ) -> Result<Response<Incoming>, Problem> {
         let (mut head, body) = request.into_parts();
         head.uri = self.target(head.uri)?;
         headers::rewrite_request(&mut head, caller, &self.host);
-        let answer = if is_repeatable(&head.method, &body) {
+        if is_repeatable(&head.method, &body) {
             self.send_repeatable(head, limit).await
         } else if limit == LimitClass::Stream {
             self.send_stream(head, body).await
         } else {
             self.send_once(head, body, limit.body()).await
-        }?;
-        self.pass_back(answer)
+        }
     }
 
     /// Asks the service whether it is ready.
@@ -238,11 +268,11 @@ impl Upstream {
         self.waits.report
     }
 
-    fn pass_back(&self, answer: Response<Incoming>) -> Result<Response, Problem> {
+    fn pass_back(&self, answer: Response<Incoming>, idle: Duration) -> Result<Response, Problem> {
         if answer.status().is_informational() {
             return Err(self.bad_gateway());
         }
-        let mut answer = answer.map(|body| body::download(body, self.name, self.waits.silence));
+        let mut answer = answer.map(|body| body::download(body, self.name, idle));
         headers::rewrite_response(answer.headers_mut());
         Ok(answer)
     }

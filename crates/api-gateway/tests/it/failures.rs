@@ -16,6 +16,7 @@ const SHORT: Waits = Waits {
     answer: Duration::from_millis(400),
     silence: Duration::from_millis(400),
     report: Duration::from_millis(1_200),
+    heartbeat: Duration::from_millis(400),
 };
 
 async fn impatient(inventory: u16) -> Served {

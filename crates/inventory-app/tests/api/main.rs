@@ -4,10 +4,16 @@
 
 mod bad_input;
 mod beers;
+mod bikes;
+mod bikes_import;
+mod bikes_search;
+mod bikes_stream;
 mod clients;
+mod events;
 mod helpers;
 mod lists;
 mod movies;
 mod openapi;
 mod outages;
 mod settings;
+mod trips;

@@ -102,7 +102,7 @@ async fn many_replicas_may_migrate_at_once() {
         database
             .value("SELECT count(*) FROM __diesel_schema_migrations")
             .await,
-        "2"
+        "4"
     );
 }
 
