@@ -1,5 +1,6 @@
 //! The settings of the billing. Each is named like its variable; `--help` is their reference.
 
+use broker::dead_letters;
 use clap::{Parser, Subcommand};
 use platform::{
     config::{
@@ -8,8 +9,6 @@ use platform::{
     },
     database, telemetry,
 };
-
-use crate::dead_letters;
 
 /// Payments from the queue, kept in PostgreSQL, each exactly once.
 #[derive(Debug, Parser)]

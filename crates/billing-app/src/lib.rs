@@ -3,7 +3,6 @@
 pub mod accounts;
 pub mod config;
 pub mod customers;
-pub mod dead_letters;
 pub mod inventory;
 pub mod orders;
 pub mod payments;
@@ -156,7 +155,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
-        Command::DeadLetters(command) => dead_letters::run(command, config.broker.clone()).await,
+        Command::DeadLetters(command) => {
+            let settings = config.broker.clone();
+            Ok(command.run(Service::Billing, settings).await?)
+        }
     }
 }
 
