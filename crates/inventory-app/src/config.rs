@@ -1,12 +1,16 @@
 //! The settings of the inventory. Each is named like its variable; `--help` is their reference.
 
+use broker::dead_letters;
 use clap::{Parser, Subcommand};
 use platform::{
-    config::prefixed::{Endpoint, Prefix, Prefixed},
+    config::{
+        Parts,
+        prefixed::{Endpoint, Prefix, Prefixed},
+    },
     database, telemetry,
 };
 
-/// Movies and beers over HTTP, kept in PostgreSQL.
+/// Movies, beers, bikes and trips over HTTP; locations of bikes from queues; kept in PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Config {
@@ -16,9 +20,12 @@ pub struct Config {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Prefixed<Endpoint, InventoryApp>,
-    /// Where the movies and beers are.
+    /// Where all of it is.
     #[command(flatten)]
     pub database: Prefixed<database::Settings, MoviesDb>,
+    /// Where the messages are.
+    #[command(flatten)]
+    pub broker: Prefixed<broker::Settings, InventoryAmqp>,
     /// How to log.
     #[command(flatten)]
     pub telemetry: telemetry::Args,
@@ -42,13 +49,24 @@ impl Prefix for MoviesDb {
     const ABOUT: &'static str = "the inventory's database";
 }
 
+/// `INVENTORY_AMQP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct InventoryAmqp;
+
+impl Prefix for InventoryAmqp {
+    const PREFIX: &'static str = "INVENTORY_AMQP";
+    const ABOUT: &'static str = "The inventory's user";
+}
+
 /// What the program can do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Migrate the database, then serve HTTP until a signal.
-    Serve,
+    /// Migrate the database, then consume and serve HTTP until a signal.
+    Serve(Parts),
     /// Migrate the database.
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Look at the messages that could not be processed, and decide what becomes of them.
+    DeadLetters(dead_letters::Command),
 }

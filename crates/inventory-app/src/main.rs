@@ -1,4 +1,4 @@
-//! `inventory-app [serve|migrate|openapi]`.
+//! `inventory-app [serve|migrate|openapi|dead-letters]`.
 
 use inventory_app::config::Config;
 
