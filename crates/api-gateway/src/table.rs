@@ -6,7 +6,7 @@
 
 use axum::http::Method;
 
-use crate::{auth::Access, payments::PAYMENT, publish::Publication, rates::Rate};
+use crate::{auth::Access, bikes::LOCATION, payments::PAYMENT, publish::Publication, rates::Rate};
 
 use Access::{Anyone, Operator, User, UserOrOperator};
 use Backend::{Billing, Inventory};
@@ -53,6 +53,12 @@ pub static TABLE: &[Operation] = &[
     ),
     get("/api/shippings", Operator, Forward(Billing), Standard),
     get("/api/shippings/{id}", Operator, Forward(Billing), Standard),
+    post(
+        "/api/bikes/{id}/events",
+        Operator,
+        Publish(&LOCATION),
+        Message,
+    ),
 ];
 
 /// One row of [`TABLE`].

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use diesel::sql_types::{Array, BigInt, Double, Text, Timestamptz};
+use diesel::{
+    prelude::*,
+    sql_types::{Array, BigInt, Double, Text, Timestamptz},
+};
 use messages::locations::Location;
 use platform::database::{Connection, DatabaseError};
 use time::OffsetDateTime;

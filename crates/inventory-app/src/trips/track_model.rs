@@ -1,9 +1,6 @@
 //! How tracks are kept: a row for each place and time of a trip.
 
-use diesel::{
-    prelude::*,
-    sql_types::{Array, Double, Text, Timestamptz},
-};
+use diesel::sql_types::{Array, Double, Text, Timestamptz};
 use messages::locations::Location;
 use platform::database::{Connection, DatabaseError};
 use time::OffsetDateTime;

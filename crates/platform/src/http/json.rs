@@ -18,7 +18,7 @@ pub const OBJECTS_MAX: usize = 1_000;
 ///
 /// # Errors
 /// 400 when it is not JSON, 422 when it is JSON of another shape.
-pub(super) fn parse_object<T>(bytes: &[u8]) -> Result<T, Problem>
+pub fn parse_object<T>(bytes: &[u8]) -> Result<T, Problem>
 where
     T: DeserializeOwned + Validate<Context = ()>,
 {
