@@ -1,5 +1,7 @@
 //! The settings of the inventory. Each is named like its variable; `--help` is their reference.
 
+use std::path::PathBuf;
+
 use broker::dead_letters;
 use clap::{Parser, Subcommand};
 use platform::{
@@ -20,7 +22,7 @@ pub struct Config {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Prefixed<Endpoint, InventoryApp>,
-    /// Where all of it is.
+    /// Where all of it is kept.
     #[command(flatten)]
     pub database: Prefixed<database::Settings, MoviesDb>,
     /// Where the messages are.
@@ -69,4 +71,13 @@ pub enum Command {
     Openapi,
     /// Look at the messages that could not be processed, and decide what becomes of them.
     DeadLetters(dead_letters::Command),
+    /// Add the bikes of a file that are not there yet.
+    ///
+    /// Migrates the database first. What is wrong is told with its place, counted from 0, and skipped; a bike whose id is
+    /// there is left as it is. Ends with 0 when all bikes are there, and with 1 when some were wrong, or the file or the
+    /// database failed: what is right can be imported again.
+    ImportBikes {
+        /// A JSON array of bikes: {"id", "location", "status"?}, or as MongoDB exports them.
+        file: PathBuf,
+    },
 }

@@ -4,18 +4,21 @@ pub mod beers;
 pub mod bikes;
 pub mod config;
 pub mod movies;
+mod place;
 mod schema;
 mod search;
+mod segment;
 pub mod trips;
 
-use std::time::Duration;
+use std::{fs::File, path::Path, time::Duration};
 
+use anyhow::Context;
 use broker::{Broker, Consumers};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use messages::topology::Service;
 use platform::{
     config::Parts,
-    database::{Database, migrate, migrate_when_ready},
+    database::{self, Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
     runtime::{self, Running, Runtime},
@@ -23,6 +26,7 @@ use platform::{
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
+use bikes::feed::{self, Feed};
 use config::{Command, Config};
 
 /// The history of the schema.
@@ -42,14 +46,27 @@ const BACKGROUND_POOL: u32 = 4;
 pub struct App {
     /// The database of all contexts, by a pool that is for HTTP alone: a batch that takes long keeps no request waiting.
     pub database: Database,
+    /// Where bikes are now.
+    pub feed: Feed,
+}
+
+/// How the inventory is bounded. These are constants of the program; tests change them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// The live feed.
+    pub feed: feed::Limits,
+    /// The server.
+    pub http: http::Limits,
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crud-master inventory", description = "Movies and beers, kept in PostgreSQL."),
+    info(title = "crud-master inventory", description = "Movies, beers, bikes and trips, kept in PostgreSQL."),
     tags(
         (name = "movies", description = "The inventory of movies"),
-        (name = "beers", description = "The inventory of beers, with their prices")
+        (name = "beers", description = "The inventory of beers, with their prices"),
+        (name = "bikes", description = "The fleet of bikes: where they are, and which are free"),
+        (name = "trips", description = "Trips: who took a bike, and where it went")
     )
 )]
 struct Api;
@@ -59,6 +76,8 @@ pub fn routes() -> (axum::Router<App>, Document) {
     let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(movies::router())
         .merge(beers::router())
+        .merge(bikes::router())
+        .merge(trips::router())
         .split_for_parts();
     (routes, openapi::complete(document))
 }
@@ -93,6 +112,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
             let settings = config.broker.clone();
             Ok(command.run(Service::Inventory, settings).await?)
         }
+        Command::ImportBikes { file } => import_bikes(&config.database, &file).await,
     }
 }
 
@@ -103,10 +123,21 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the database or the address cannot be had, or a part is unknown; the text names what.
 pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::Result<Running> {
-    let app = App {
-        database: Database::new(&config.database),
-    };
-    let consumers = consumers(&app.database.another_pool(BACKGROUND_POOL));
+    start_within(config, parts, &Limits::default(), runtime).await
+}
+
+/// [`start`] with other limits than those of the program.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    config: &Config,
+    parts: &Parts,
+    limits: &Limits,
+    runtime: Runtime,
+) -> anyhow::Result<Running> {
+    let database = Database::new(&config.database);
+    let consumers = consumers(&database.another_pool(BACKGROUND_POOL));
     parts.check(consumers.names())?;
     let bound = runtime.bind(&config.listen).await?;
     let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
@@ -117,10 +148,35 @@ pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::
         bound.output(),
     );
     let consuming = consumers.start(|name| parts.has(name), &broker, bound.intake());
-    let health = Health::default().with("database", app.database.checker());
+    let feed = Feed::new(&database, limits.feed, bound.intake().stop.clone());
+    if parts.has(Parts::HTTP) {
+        let reading = feed.clone().run();
+        bound.intake().spawn("the reader of positions", reading);
+    }
+    let health = Health::default().with("database", database.checker());
     let health = broker::health(health, &broker, &consuming);
-    let routes = parts.routes(routes().0.with_state(app));
-    Ok(bound.run(routes, health, http::Options::default()).await?)
+    let routes = parts.routes(routes().0.with_state(App { database, feed }));
+    let options = http::Options {
+        limits: limits.http,
+        guard: None,
+    };
+    Ok(bound.run(routes, health, options).await?)
+}
+
+/// Migrates the database, then imports the bikes of a file.
+#[expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command tells its user what it does"
+)]
+async fn import_bikes(settings: &database::Settings, file: &Path) -> anyhow::Result<()> {
+    let open = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+    migrate(settings, MIGRATIONS).await?;
+    let database = Database::new(settings);
+    let summary = bikes::import::import(open, &database, |line| eprintln!("{line}")).await?;
+    println!("{summary}");
+    anyhow::ensure!(summary.wrong == 0, "not all bikes were imported");
+    Ok(())
 }
 
 #[cfg(test)]

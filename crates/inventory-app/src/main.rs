@@ -1,4 +1,4 @@
-//! `inventory-app [serve|migrate|openapi|dead-letters]`.
+//! `inventory-app [serve|migrate|openapi|dead-letters|import-bikes FILE]`.
 
 use inventory_app::config::Config;
 

@@ -2,6 +2,8 @@
 
 use axum::http::{Uri, uri::Scheme};
 
+use crate::segment;
+
 /// The longest sku, in characters.
 pub(super) const SKU_MAX: usize = 255;
 
@@ -11,23 +13,12 @@ pub(super) const NAME_MAX: usize = 255;
 /// The longest image, in characters.
 pub(super) const IMAGE_MAX: usize = 2_000;
 
-/// A sku of visible characters that can stand as one segment of a path. The gateway refuses the paths of all others, so a
-/// beer with such a sku could be made and never be reached.
+/// A sku can stand as one segment of a path.
 pub(super) fn check_sku(sku: &str) -> Result<(), &'static str> {
     if !matches!(sku.chars().count(), 1..=SKU_MAX) {
         return Err("must have 1 to 255 characters");
     }
-    if !sku.chars().all(is_visible) {
-        return Err("must have visible characters only: no blanks, no control characters");
-    }
-    if sku.contains(['/', '\\']) {
-        return Err("must not contain / or \\, as it is one segment of a path");
-    }
-    // Some servers ignore what follows a `;` in a segment.
-    if matches!(sku.split(';').next(), Some("." | "..")) {
-        return Err("must not be . or .., as it is one segment of a path");
-    }
-    Ok(())
+    segment::check(sku)
 }
 
 /// An http(s) URL, or a path that starts with one slash. Two would name another host, and browsers take a backslash for a slash.
@@ -44,16 +35,6 @@ pub(super) fn check_image(image: &str) -> Result<(), &'static str> {
         && uri.host().is_some_and(|host| !host.is_empty());
     let is_path = image.starts_with('/') && !image.starts_with("//");
     if is_url || is_path { Ok(()) } else { Err(RULE) }
-}
-
-/// Neither blank nor control character, nor one that is drawn as nothing or turns the text around it.
-fn is_visible(character: char) -> bool {
-    let is_hidden = matches!(
-        character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    );
-    !(character.is_control() || character.is_whitespace() || is_hidden)
 }
 
 #[cfg(test)]

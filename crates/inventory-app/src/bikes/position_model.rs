@@ -94,16 +94,15 @@ impl Moves {
     }
 }
 
-/// Removes changes that are older than 10 minutes or beyond the newest [`CHANGES_KEPT`], the oldest first and at most
-/// [`TRIM_MAX`]. What another process removes just now is left to it.
+/// Removes changes that are older than 10 minutes or beyond the newest [`CHANGES_KEPT`]: the oldest first and without a
+/// gap, at most [`TRIM_MAX`] of them.
 pub(super) async fn trim(connection: &mut Connection) -> Result<(), DatabaseError> {
     let query = diesel::sql_query(
-        "DELETE FROM bikes.position_changes WHERE sequence IN ( \
-             SELECT sequence FROM ( \
-                 SELECT sequence, changed_at FROM bikes.position_changes ORDER BY sequence LIMIT $1 \
-                 FOR UPDATE SKIP LOCKED) AS oldest \
-             WHERE changed_at < now() - interval '10 minutes' \
-                OR sequence <= (SELECT max(sequence) FROM bikes.position_changes) - $2)",
+        "WITH oldest AS ( \
+             SELECT sequence, changed_at FROM bikes.position_changes ORDER BY sequence LIMIT $1) \
+         DELETE FROM bikes.position_changes WHERE sequence <= ( \
+             SELECT max(sequence) FROM oldest WHERE changed_at < now() - interval '10 minutes' \
+                 OR sequence <= (SELECT max(sequence) FROM bikes.position_changes) - $2)",
     )
     .bind::<BigInt, _>(TRIM_MAX)
     .bind::<BigInt, _>(CHANGES_KEPT);

@@ -125,7 +125,7 @@ async fn changes_are_written_by_one_at_a_time_and_announced() {
     let unlock = format!("SELECT pg_advisory_unlock({CHANGES_LOCK})");
     writer.batch_execute(&unlock).await.unwrap();
     let notified = tokio::time::timeout(std::time::Duration::from_secs(20), listener.notified());
-    notified.await.expect("a notification").unwrap();
+    notified.await.unwrap().unwrap();
     assert_eq!(fleet.database.value(MOVES).await, "1");
 }
 

@@ -80,6 +80,17 @@ pub struct Page<K> {
     uri: Uri,
 }
 
+impl<K> Page<K> {
+    /// For a list that cannot be streamed: without a limit, a page of [`MAX_PAGE`] in place of everything.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        Self {
+            limit: self.limit.or(NonZeroU16::new(MAX_PAGE)),
+            ..self
+        }
+    }
+}
+
 impl<S: Send + Sync, K: FromStr> FromRequestParts<S> for Page<K> {
     type Rejection = Problem;
 

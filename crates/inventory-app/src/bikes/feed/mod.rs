@@ -1,0 +1,154 @@
+//! The live feed: where bikes are now, to every listener, as server-sent events.
+//!
+//! One task of the process reads each change of a position once and hands it to all listeners through a bounded ring. A
+//! listener gets every change once and in order. One that names the last event that it has seen first gets those since
+//! then from the table, and is told of a gap when the oldest of them are gone. One that does not keep up is cut off: it
+//! comes back with that name. A stop of the process ends all streams at once.
+//!
+//! # Layout
+//!
+//! - `reader`: the task that reads the changes.
+//! - `listener`: the events of one client.
+//! - `http`: the route.
+
+pub(super) mod http;
+mod listener;
+mod reader;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::response::sse;
+use platform::database::Database;
+use serde::Serialize;
+use time::OffsetDateTime;
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+
+use super::model::Change;
+use crate::place::Place;
+
+/// The metrics of the feed, `(name, what it counts)`; a test holds docs/operations.md to it.
+pub const METRICS: &[(&str, &str)] = &[(LISTENERS, "open streams of `GET /api/bikes/stream`")];
+
+const LISTENERS: &str = "bikes_stream_listeners";
+
+/// Connections to the database that read changes for all listeners; requests do not wait for them.
+const POOL: u32 = 1;
+
+/// How the feed is bounded. These are constants of the program; tests change them.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most listeners of one process.
+    pub listeners: usize,
+    /// From the last event to a comment that says that the stream is alive.
+    pub heartbeat: Duration,
+    /// How many events a listener may be behind the newest.
+    pub behind: usize,
+    /// The most rows that are read at once, for all listeners or for one that resumes.
+    pub page: u16,
+    /// How often the reader looks when it is not notified.
+    pub poll: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            listeners: 1_000,
+            heartbeat: Duration::from_secs(15),
+            behind: 4_096,
+            page: 500,
+            poll: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The feed of a process; clones share it.
+#[derive(Clone)]
+pub struct Feed(Arc<Shared>);
+
+struct Shared {
+    /// For what one listener asks.
+    database: Database,
+    limits: Limits,
+    events: broadcast::Sender<Event>,
+    places: Arc<Semaphore>,
+    /// Whether the reader knows where it is. Before that, a listener could miss what the reader does not know of.
+    started: AtomicBool,
+    stop: CancellationToken,
+}
+
+/// What a listener gets.
+#[derive(Debug, Clone)]
+struct Event {
+    /// `None`: a gap.
+    sequence: Option<i64>,
+    text: sse::Event,
+}
+
+/// The data of an event.
+#[derive(Serialize)]
+struct Data<'a> {
+    bike_id: &'a str,
+    location: Place,
+    #[serde(with = "platform::timestamp")]
+    recorded_at: OffsetDateTime,
+}
+
+impl Feed {
+    /// A feed that ends with `stop`; its reader is not started yet.
+    #[must_use]
+    pub fn new(database: &Database, limits: Limits, stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            database: database.clone(),
+            limits,
+            events: broadcast::Sender::new(limits.behind),
+            places: Arc::new(Semaphore::new(limits.listeners)),
+            started: AtomicBool::new(false),
+            stop,
+        }))
+    }
+
+    /// Reads changes for all listeners until the stop.
+    pub async fn run(self) {
+        let stop = self.0.stop.clone();
+        let database = self.0.database.another_pool(POOL);
+        let reading = reader::run(&self, &database);
+        stop.run_until_cancelled(reading).await;
+    }
+
+    fn has_started(&self) -> bool {
+        self.0.started.load(Ordering::Acquire)
+    }
+}
+
+impl Event {
+    fn gap() -> Self {
+        Self {
+            sequence: None,
+            text: sse::Event::default().event("gap").data("{}"),
+        }
+    }
+}
+
+impl From<Change> for Event {
+    fn from(change: Change) -> Self {
+        let data = Data {
+            bike_id: &change.bike_id,
+            location: change.place,
+            recorded_at: change.recorded_at,
+        };
+        let event = sse::Event::default().id(change.sequence.to_string());
+        let text = event.event("position").json_data(data);
+        Self {
+            sequence: Some(change.sequence),
+            // A time before year 0 has no text: the listener is told that something is missing.
+            text: text.unwrap_or_else(|_| Self::gap().text),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The states of a bike.
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    serialize::{self, Output, ToSql},
+    sql_types::Text,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Whether a bike can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, AsExpression, FromSqlRow)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = BikeStatus, example = "available")]
+#[diesel(sql_type = Text)]
+pub(super) enum Status {
+    /// A trip may be started with it.
+    Available,
+    /// It is on a trip.
+    InUse,
+}
+
+impl Status {
+    /// As the table keeps it, and as clients write it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::InUse => "in_use",
+        }
+    }
+
+    /// The status of this name.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let all = [Self::Available, Self::InUse];
+        all.into_iter().find(|status| status.name() == name)
+    }
+}
+
+impl<B: Backend> ToSql<Text, B> for Status
+where
+    str: ToSql<Text, B>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, B>) -> serialize::Result {
+        self.name().to_sql(out)
+    }
+}
+
+impl<B: Backend> FromSql<Text, B> for Status
+where
+    String: FromSql<Text, B>,
+{
+    fn from_sql(bytes: B::RawValue<'_>) -> deserialize::Result<Self> {
+        let name = String::from_sql(bytes)?;
+        Self::of(&name).ok_or_else(|| format!("a bike cannot be {name}").into())
+    }
+}
