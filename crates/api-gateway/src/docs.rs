@@ -46,7 +46,7 @@ const USER: &str = "user";
     paths(payments::queued, bikes::published),
     tags(
         (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
-        (name = "bikes", description = "Bikes: where they are, and who may take one"),
+        (name = "bikes", description = "The fleet of bikes: where they are, and which are free"),
     )
 )]
 struct Own;

@@ -45,6 +45,7 @@ use platform::{
     problem::Problem,
     runtime::{self, Running, Runtime},
 };
+use tokio_util::sync::CancellationToken;
 
 use auth::Auth;
 use config::{Command, Config};
@@ -68,6 +69,8 @@ pub struct Gateway {
     inventory: Upstream,
     billing: Upstream,
     publishing: Publishing,
+    /// Ends the answers that go on and on.
+    stop: CancellationToken,
 }
 
 impl Gateway {
@@ -126,8 +129,13 @@ impl Gateway {
     ) -> Result<Response, Problem> {
         match operation.target {
             Target::Forward(backend) => {
-                let limit = operation.limit.body();
-                self.upstream(backend).forward(request, caller, limit).await
+                let (upstream, limit) = (self.upstream(backend), operation.limit.body());
+                if operation.streams {
+                    let stop = &self.stop;
+                    upstream.forward_stream(request, caller, limit, stop).await
+                } else {
+                    upstream.forward(request, caller, limit).await
+                }
             }
             Target::Publish(publication) => {
                 let publishing = &self.publishing;
@@ -205,6 +213,7 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
         inventory: upstream("inventory-app", &config.inventory)?,
         billing: upstream("billing-app", &config.billing)?,
         publishing: Publishing::new(broker.clone(), config.idempotency_secret.clone()),
+        stop: bound.intake().stop.clone(),
     });
     let health = broker::health(gateway.health(), &broker, &[]);
     let options = http::Options {

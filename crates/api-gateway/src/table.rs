@@ -29,6 +29,30 @@ pub static TABLE: &[Operation] = &[
     get("/api/beers/{sku}", Anyone, Forward(Inventory), Standard),
     put("/api/beers/{sku}", User, Forward(Inventory), Standard),
     delete("/api/beers/{sku}", User, Forward(Inventory), Standard),
+    get("/api/bikes", Anyone, Forward(Inventory), Standard),
+    post("/api/bikes", Operator, Forward(Inventory), Standard),
+    get("/api/bikes/stream", Anyone, Forward(Inventory), Standard).streaming(),
+    get("/api/bikes/{id}", Anyone, Forward(Inventory), Standard),
+    post(
+        "/api/bikes/{id}/events",
+        Operator,
+        Publish(&LOCATION),
+        Message,
+    ),
+    get("/api/trips", UserOrOperator, Forward(Inventory), Standard),
+    post("/api/trips", UserOrOperator, Forward(Inventory), Standard),
+    get(
+        "/api/trips/{id}",
+        UserOrOperator,
+        Forward(Inventory),
+        Standard,
+    ),
+    post(
+        "/api/trips/{id}/end",
+        UserOrOperator,
+        Forward(Inventory),
+        Standard,
+    ),
     post("/api/users/register", Anyone, Forward(Billing), Small).limited(Rate::Register),
     post("/api/users/login", Anyone, Forward(Billing), Small).limited(Rate::Login),
     post("/api/users/logout", Anyone, Forward(Billing), Small)
@@ -53,12 +77,6 @@ pub static TABLE: &[Operation] = &[
     ),
     get("/api/shippings", Operator, Forward(Billing), Standard),
     get("/api/shippings/{id}", Operator, Forward(Billing), Standard),
-    post(
-        "/api/bikes/{id}/events",
-        Operator,
-        Publish(&LOCATION),
-        Message,
-    ),
 ];
 
 /// One row of [`TABLE`].
@@ -78,6 +96,8 @@ pub struct Operation {
     pub rate: Option<Rate>,
     /// Whether tokens may be dead after it, so that none is remembered from before.
     pub ends_sessions: bool,
+    /// Whether its answer goes on until the client leaves or the gateway stops.
+    pub streams: bool,
 }
 
 impl Operation {
@@ -90,6 +110,12 @@ impl Operation {
     /// The same, after which tokens may be dead.
     const fn ending_sessions(mut self) -> Self {
         self.ends_sessions = true;
+        self
+    }
+
+    /// The same with an answer that goes on and on.
+    const fn streaming(mut self) -> Self {
+        self.streams = true;
         self
     }
 }
@@ -171,5 +197,6 @@ const fn operation(
         limit,
         rate: None,
         ends_sessions: false,
+        streams: false,
     }
 }

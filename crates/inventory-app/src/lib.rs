@@ -21,8 +21,9 @@ use platform::{
     database::{self, Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
-    runtime::{self, Running, Runtime},
+    runtime::{self, Bound, Running, Runtime},
 };
+use tokio::time::timeout;
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -150,8 +151,7 @@ pub async fn start_within(
     let consuming = consumers.start(|name| parts.has(name), &broker, bound.intake());
     let feed = Feed::new(&database, limits.feed, bound.intake().stop.clone());
     if parts.has(Parts::HTTP) {
-        let reading = feed.clone().run();
-        bound.intake().spawn("the reader of positions", reading);
+        follow_positions(&feed, &bound).await?;
     }
     let health = Health::default().with("database", database.checker());
     let health = broker::health(health, &broker, &consuming);
@@ -161,6 +161,15 @@ pub async fn start_within(
         guard: None,
     };
     Ok(bound.run(routes, health, options).await?)
+}
+
+/// Starts the reader of the live feed, which begins at the newest change.
+async fn follow_positions(feed: &Feed, bound: &Bound) -> anyhow::Result<()> {
+    let reader = bound.prepare(timeout(DATABASE_LIMIT, feed.reader())).await;
+    let reader = reader.context("the positions of bikes cannot be read")?;
+    let tasks = bound.intake();
+    tasks.spawn("the reader of positions", reader.run());
+    Ok(())
 }
 
 /// Migrates the database, then imports the bikes of a file.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use axum::{BoxError, body::Body};
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use platform::error::chain;
@@ -34,4 +35,10 @@ pub(super) fn download(body: Incoming, service: &'static str, idle: Duration) ->
         error
     });
     Body::new(body)
+}
+
+/// The body of an answer until `stop`, where it ends in order.
+pub(super) fn until(body: Body, stop: &CancellationToken) -> Body {
+    let stop = stop.clone().cancelled_owned();
+    Body::from_stream(body.into_data_stream().take_until(stop))
 }

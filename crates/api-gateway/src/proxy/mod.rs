@@ -33,6 +33,7 @@ use tokio::{
     select,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use ask::AskError;
 
@@ -48,6 +49,8 @@ pub struct Waits {
     pub answer: Duration,
     /// A service, between two parts of a body.
     pub silence: Duration,
+    /// A service, between two parts of a stream, whose heartbeats come every 15 s.
+    pub heartbeat: Duration,
 }
 
 impl Default for Waits {
@@ -56,6 +59,7 @@ impl Default for Waits {
             upload: Duration::from_secs(5),
             answer: Duration::from_secs(5),
             silence: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(45),
         }
     }
 }
@@ -102,15 +106,41 @@ impl Upstream {
         caller: Caller,
         limit: usize,
     ) -> Result<Response, Problem> {
+        let answer = self.exchange(request, caller, limit).await?;
+        self.pass_back(answer, self.waits.silence)
+    }
+
+    /// [`Self::forward`] for an answer that goes on and on: it has time until the next heartbeat, and ends in order at `stop`,
+    /// which must not wait for it.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn forward_stream(
+        &self,
+        request: Request,
+        caller: Caller,
+        limit: usize,
+        stop: &CancellationToken,
+    ) -> Result<Response, Problem> {
+        let answer = self.exchange(request, caller, limit).await?;
+        let answer = self.pass_back(answer, self.waits.heartbeat)?;
+        Ok(answer.map(|body| body::until(body, stop)))
+    }
+
+    async fn exchange(
+        &self,
+        request: Request,
+        caller: Caller,
+        limit: usize,
+    ) -> Result<Response<Incoming>, Problem> {
         let (mut head, body) = request.into_parts();
         head.uri = self.target(head.uri)?;
         headers::rewrite_request(&mut head, caller, &self.host);
-        let answer = if is_repeatable(&head.method, &body) {
+        if is_repeatable(&head.method, &body) {
             self.send_repeatable(head).await
         } else {
             self.send_once(head, body, limit).await
-        }?;
-        self.pass_back(answer)
+        }
     }
 
     /// Asks the service whether it is ready.
@@ -188,11 +218,11 @@ impl Upstream {
         answer?.map_err(|error| self.failure(error))
     }
 
-    fn pass_back(&self, answer: Response<Incoming>) -> Result<Response, Problem> {
+    fn pass_back(&self, answer: Response<Incoming>, idle: Duration) -> Result<Response, Problem> {
         if answer.status().is_informational() {
             return Err(self.bad_gateway());
         }
-        let mut answer = answer.map(|body| body::download(body, self.name, self.waits.silence));
+        let mut answer = answer.map(|body| body::download(body, self.name, idle));
         headers::rewrite_response(answer.headers_mut());
         Ok(answer)
     }

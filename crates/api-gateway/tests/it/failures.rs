@@ -15,6 +15,7 @@ const SHORT: Waits = Waits {
     upload: Duration::from_millis(400),
     answer: Duration::from_millis(400),
     silence: Duration::from_millis(400),
+    heartbeat: Duration::from_millis(400),
 };
 
 async fn impatient(inventory: u16) -> Served {

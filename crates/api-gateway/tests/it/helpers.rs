@@ -57,7 +57,7 @@ impl Default for Setup {
 pub(crate) struct Served {
     pub(crate) client: Client,
     pub(crate) address: SocketAddr,
-    _running: Running,
+    pub(crate) running: Running,
 }
 
 /// In front of an inventory at this port.
@@ -124,7 +124,7 @@ pub(crate) async fn serve(setup: Setup) -> Served {
     Served {
         client: Client::new(format!("http://{address}")),
         address,
-        _running: running,
+        running,
     }
 }
 

@@ -16,6 +16,7 @@ mod process;
 mod rates;
 mod routes;
 mod settings;
+mod streams;
 mod stub;
 mod uploads;
 mod users;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, iter::once};
 
 use clap::Parser;
-use inventory_app::config::Config;
+use inventory_app::{Limits, config::Config};
 use platform::{
     config::Parts,
     runtime::{Running, Runtime},
@@ -14,7 +14,7 @@ use testing::{Client, TestDatabase};
 pub(crate) struct Inventory {
     pub(crate) client: Client,
     pub(crate) database: TestDatabase,
-    _running: Running,
+    pub(crate) running: Running,
 }
 
 impl Inventory {
@@ -30,10 +30,35 @@ impl Inventory {
             .await
             .unwrap();
         Self {
-            client: Client::new(format!("http://{}", running.address())),
+            client: client(&running),
             database,
-            _running: running,
+            running,
         }
+    }
+
+    /// Starts one with other limits than usual.
+    pub(crate) async fn start_within(limits: &Limits) -> Self {
+        let database = TestDatabase::create().await;
+        let running = serve(&database, limits).await;
+        Self {
+            client: client(&running),
+            database,
+            running,
+        }
+    }
+
+    /// Another process on the same database.
+    pub(crate) async fn another(&self) -> (Client, Running) {
+        let running = serve(&self.database, &Limits::default()).await;
+        (client(&running), running)
+    }
+
+    /// Adds a bike and gives its id.
+    pub(crate) async fn park(&self, longitude: f64, latitude: f64) -> String {
+        let point = json!({ "type": "Point", "coordinates": [longitude, latitude] });
+        let body = json!({ "location": point });
+        let bike = self.client.post("/api/bikes", &body).await.json(201);
+        text(&bike["id"])
     }
 
     /// Adds a movie and gives its id.
@@ -56,6 +81,16 @@ impl Inventory {
             .map(|movie| text(&movie["title"]))
             .collect()
     }
+}
+
+async fn serve(database: &TestDatabase, limits: &Limits) -> Running {
+    let (config, runtime) = (config(database, &[]), Runtime::embedded().unwrap());
+    let running = inventory_app::start_within(&config, &Parts::default(), limits, runtime).await;
+    running.unwrap()
+}
+
+fn client(running: &Running) -> Client {
+    Client::new(format!("http://{}", running.address()))
 }
 
 pub(crate) fn text(value: &Value) -> String {

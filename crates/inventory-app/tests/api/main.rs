@@ -4,8 +4,13 @@
 
 mod bad_input;
 mod beers;
+mod bikes;
+mod bikes_import;
+mod bikes_search;
+mod bikes_stream;
 mod clients;
 mod dead_letters;
+mod events;
 mod fleet;
 mod helpers;
 mod lists;
@@ -18,3 +23,4 @@ mod positions;
 mod rights;
 mod settings;
 mod tracks;
+mod trips;

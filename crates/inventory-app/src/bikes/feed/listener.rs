@@ -5,7 +5,10 @@
 
 use std::{collections::VecDeque, convert::Infallible};
 
-use axum::response::sse;
+use axum::{
+    http::{HeaderValue, header},
+    response::sse,
+};
 use futures_util::{Stream, stream};
 use platform::{
     database::{Connection, DatabaseError},
@@ -15,6 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast::Receiver};
 
 use super::{Event, Feed, LISTENERS};
 use crate::bikes::model::Change;
+
+/// Seconds after which a place may be free.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// One open stream.
 pub(super) struct Listener {
@@ -38,9 +44,6 @@ impl Feed {
     /// # Errors
     /// 503 when all places are taken, or the database does not answer.
     pub(super) async fn listen(&self, last: Option<i64>) -> Result<Listener, Problem> {
-        if !self.has_started() {
-            return Err(Problem::unavailable("the stream is about to start"));
-        }
         let mut listener = Listener {
             _place: self.place()?,
             feed: self.clone(),
@@ -55,7 +58,10 @@ impl Feed {
 
     fn place(&self) -> Result<Place, Problem> {
         let permit = self.0.places.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Problem::unavailable("there are too many listeners"))?;
+        let permit = permit.map_err(|_| {
+            Problem::unavailable("there are too many listeners")
+                .with_header(header::RETRY_AFTER, RETRY_AFTER)
+        })?;
         metrics::gauge!(LISTENERS).increment(1);
         Ok(Place(permit))
     }

@@ -15,13 +15,7 @@ pub(super) mod http;
 mod listener;
 mod reader;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::response::sse;
 use platform::database::Database;
@@ -32,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::Change;
 use crate::place::Place;
+
+pub use reader::Reader;
 
 /// The metrics of the feed, `(name, what it counts)`; a test holds docs/operations.md to it.
 pub const METRICS: &[(&str, &str)] = &[(LISTENERS, "open streams of `GET /api/bikes/stream`")];
@@ -78,8 +74,6 @@ struct Shared {
     limits: Limits,
     events: broadcast::Sender<Event>,
     places: Arc<Semaphore>,
-    /// Whether the reader knows where it is. Before that, a listener could miss what the reader does not know of.
-    started: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -101,7 +95,7 @@ struct Data<'a> {
 }
 
 impl Feed {
-    /// A feed that ends with `stop`; its reader is not started yet.
+    /// A feed that ends with `stop`, and has no [`Self::reader`] yet.
     #[must_use]
     pub fn new(database: &Database, limits: Limits, stop: CancellationToken) -> Self {
         Self(Arc::new(Shared {
@@ -109,21 +103,14 @@ impl Feed {
             limits,
             events: broadcast::Sender::new(limits.behind),
             places: Arc::new(Semaphore::new(limits.listeners)),
-            started: AtomicBool::new(false),
             stop,
         }))
     }
 
-    /// Reads changes for all listeners until the stop.
-    pub async fn run(self) {
-        let stop = self.0.stop.clone();
-        let database = self.0.database.another_pool(POOL);
-        let reading = reader::run(&self, &database);
-        stop.run_until_cancelled(reading).await;
-    }
-
-    fn has_started(&self) -> bool {
-        self.0.started.load(Ordering::Acquire)
+    /// What reads changes for all listeners, and knows where to begin. It looks until the database answers. A listener that
+    /// came before could miss what the reader does not know of.
+    pub async fn reader(&self) -> Reader {
+        Reader::begin(self.clone(), self.0.database.another_pool(POOL)).await
     }
 }
 

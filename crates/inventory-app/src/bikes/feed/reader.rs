@@ -3,7 +3,7 @@
 //!
 //! While the database does not answer, listeners get heartbeats; afterwards they get all that they have missed.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use platform::{
     database::{ConnectError, Connection, Database, DatabaseError},
@@ -21,37 +21,51 @@ use crate::bikes::model::Change;
 /// What the writers of changes notify.
 const CHANNEL: &str = "bikes_positions";
 
-/// Reads until it is dropped.
-pub(super) async fn run(feed: &Feed, database: &Database) {
-    let wake = Notify::new();
-    let mut reader = Reader {
-        feed,
-        database,
-        position: None,
-        is_down: false,
-    };
-    select! {
-        () = reader.read_repeatedly(&wake) => {}
-        () = listen_repeatedly(database, &wake, feed.0.limits.poll) => {}
-    }
-}
-
-struct Reader<'a> {
-    feed: &'a Feed,
-    database: &'a Database,
+/// Reads for the listeners of one process.
+pub struct Reader {
+    feed: Feed,
+    /// Of its own: requests and listeners that resume do not keep it waiting.
+    database: Database,
     /// The last sequence that was read; `None` while the table was always empty.
     position: Option<i64>,
     is_down: bool,
 }
 
-impl Reader<'_> {
+impl Reader {
+    /// One that begins after what is there: that is of no listener.
+    pub(super) async fn begin(feed: Feed, database: Database) -> Self {
+        let mut reader = Self {
+            feed,
+            database,
+            position: None,
+            is_down: false,
+        };
+        while let Err(error) = reader.find_newest().await {
+            reader.log_down(&error);
+            sleep(reader.feed.0.limits.poll).await;
+        }
+        reader
+    }
+
+    /// Reads until the stop.
+    pub async fn run(mut self) {
+        let (stop, database) = (self.feed.0.stop.clone(), self.database.clone());
+        let (wake, poll) = (Notify::new(), self.feed.0.limits.poll);
+        select! {
+            () = stop.cancelled() => {}
+            () = self.read_repeatedly(&wake) => {}
+            () = listen_repeatedly(&database, &wake, poll) => {}
+        }
+    }
+
+    async fn find_newest(&mut self) -> Result<(), DatabaseError> {
+        let newest = async |c: &mut Connection| Change::newest(c).await;
+        self.position = self.database.run(newest).await?;
+        Ok(())
+    }
+
     async fn read_repeatedly(&mut self, wake: &Notify) {
         let poll = self.feed.0.limits.poll;
-        while let Err(error) = self.begin().await {
-            self.log_down(&error);
-            sleep(poll).await;
-        }
-        self.feed.0.started.store(true, Ordering::Release);
         loop {
             match self.read().await {
                 Ok(()) => self.log_up(),
@@ -60,13 +74,6 @@ impl Reader<'_> {
             // Elapsed: it looks all the same.
             let _ = timeout(poll, wake.notified()).await;
         }
-    }
-
-    /// What was before the process is of no listener.
-    async fn begin(&mut self) -> Result<(), DatabaseError> {
-        let newest = async |c: &mut Connection| Change::newest(c).await;
-        self.position = self.database.run(newest).await?;
-        Ok(())
     }
 
     /// Reads to the end of the table.

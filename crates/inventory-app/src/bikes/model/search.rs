@@ -35,15 +35,16 @@ pub(in crate::bikes) struct Near {
     pub(in crate::bikes) radius: f64,
 }
 
-/// The boxes of an area never overlap: no bike is found twice. Without a centre all distances are 0.
+/// The boxes of an area never overlap: no bike is found twice. Distances are whole millimetres: what rounding tells apart
+/// at a pole or on the antimeridian is one place. Without a centre all distances are 0.
 const SEARCH: &str = "
     SELECT * FROM (
         SELECT number, id, status, longitude, latitude,
             CASE WHEN $5 IS NULL THEN 0 ELSE
-                2 * $7 * asin(least(1, sqrt(
+                round(1000 * 2 * $7 * asin(least(1, sqrt(
                     power(sin(radians(latitude - $6) / 2), 2)
                     + cos(radians($6)) * cos(radians(latitude)) * power(sin(radians(longitude - $5) / 2), 2)
-                )))
+                )))) / 1000
             END AS distance
         FROM unnest($1, $2, $3, $4) AS area (west, south, east, north)
         JOIN bikes.bikes ON point(longitude, latitude) <@ box(point(west, south), point(east, north))
