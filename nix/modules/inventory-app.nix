@@ -8,6 +8,7 @@
 let
   service = import ./service.nix { inherit config lib pkgs; };
   database = import ./database.nix { inherit config lib pkgs; };
+  inherit (config.services.crud-master) billing;
   cfg = config.services.crud-master.inventory;
   connection = {
     prefix = "MOVIES_DB";
@@ -37,6 +38,8 @@ in
         settings = {
           INVENTORY_APP_HOST = cfg.address;
           INVENTORY_APP_PORT = cfg.port;
+          AMQP_HOST = billing.address;
+          AMQP_PORT = billing.amqpPort;
         }
         // database.settings connection;
       })

@@ -89,6 +89,60 @@ bench_logins() {
         "$worked" "$rate" "$median" "$longest" "$(awk '/^VmHWM/ { printf "%.1f", $2 * 1024 / 1e6 }' "/proc/$(pid_of billing-app)/status")"
 }
 
+# Bikes on their trips say where they are, for three times ROUND_SECONDS: what the gateway takes, what both consumers apply
+# meanwhile, and whether their queues grow. Goal: 5,000 a second.
+bench_locations() {
+    local before figures waiting=() queue seconds=$((ROUND_SECONDS * 3))
+    build_examples
+    make_bikes 500
+    GATEWAY=$(service_url api-gateway) example locations 64 2 500 >/dev/null # not counted
+    locations_wait
+    before="$(applied locations_position) $(applied locations_track)"
+    GATEWAY=$(service_url api-gateway) example locations 64 "$seconds" 500 >"$RESULTS/locations" &
+    pause "$((seconds / 2))"
+    for queue in locations_position locations_track; do waiting+=("$(inventory_metric broker_queue_depth "$queue")"); done
+    wait $!
+    figures="$before $(applied locations_position) $(applied locations_track)"
+    for queue in locations_position locations_track; do waiting+=("$(inventory_metric broker_queue_depth "$queue")"); done
+    print_locations "$seconds" "$figures" "${waiting[@]}"
+    locations_wait
+}
+
+print_locations() { # SECONDS FIGURES WAITING...
+    local accepted rate failures median late before_position before_track position track
+    read -r accepted rate failures median late <"$RESULTS/locations"
+    read -r before_position before_track position track <<<"$2"
+    printf '\n%-44s %10s %10s %10s %8s\n' "" "a second" "median" "99 %" "failed"
+    printf '%-44s %10d %7d us %7d us %8d\n' "POST event, through the gateway, 64 conns" "$rate" "$median" "$late" "$failures"
+    printf '%-44s %10d   of %d accepted, waiting: %s at half time, %s at the end\n' \
+        "locations_position, applied meanwhile" $(((position - before_position) / $1)) "$accepted" "$3" "$5" \
+        "locations_track, applied meanwhile" $(((track - before_track) / $1)) "$accepted" "$4" "$6"
+}
+
+applied() { inventory_metric broker_consumed_total "$1"; } # QUEUE
+
+inventory_metric() { # METRIC QUEUE: a whole number
+    curl -fsS -m 5 "$(service_url inventory-app)/metrics" |
+        awk -v metric="$1{" -v queue="queue=\"$2\"" 'index($0, metric) == 1 && index($0, queue) { printf "%d", $NF; found = 1 } END { if (!found) printf "0" }'
+}
+
+make_bikes() { # COUNT, each on a trip
+    "$ROOT/scripts/psql" inventory -X -q -c "
+        INSERT INTO bikes.bikes (id, longitude, latitude) SELECT 'bench-' || n, 0, 0 FROM generate_series(1, $1) n ON CONFLICT DO NOTHING;
+        INSERT INTO trips.trips (id, bike_id, started_at) SELECT gen_random_uuid(), 'bench-' || n, now() FROM generate_series(1, $1) n
+        ON CONFLICT (bike_id) WHERE ended_at IS NULL DO NOTHING"
+}
+
+locations_wait() { # until both counts stand still; at most two minutes
+    local last='' now i
+    for ((i = 0; i < 40; i++)); do
+        now="$(applied locations_position) $(applied locations_track)"
+        [[ $now != "$last" ]] || return 0
+        last=$now
+        pause 3
+    done
+}
+
 build_examples() {
     step "build the load" build_in_root build --locked --profile "$PROFILE" -p testing --examples
     ((STEP_STATUS == 0)) || die "the load was not built"

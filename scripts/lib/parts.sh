@@ -20,8 +20,7 @@ part_ports() { # NAME: the variables that hold its ports
 
 part_needs() { # NAME: the parts without which it is not ready
     case $1 in
-        inventory-app) echo postgres ;;
-        billing-app) echo postgres rabbitmq ;;
+        inventory-app | billing-app) echo postgres rabbitmq ;;
         api-gateway) echo rabbitmq inventory-app billing-app ;;
     esac
 }

@@ -48,7 +48,7 @@ if MOVIES_DB_PASSWORD=wrong inventory 'SELECT 1' 2>/dev/null; then fail "a wrong
 if MOVIES_DB_NAME=$ORDERS_DB_NAME inventory 'SELECT 1' 2>/dev/null; then fail "a role entered the other's database"; fi
 say "ok: wrong passwords and foreign databases are refused"
 
-expect_equal "RabbitMQ knows three users, and no guest" "admin $GATEWAY_AMQP_USER $BILLING_AMQP_USER" \
+expect_equal "RabbitMQ knows four users, and no guest" "admin $GATEWAY_AMQP_USER $BILLING_AMQP_USER $INVENTORY_AMQP_USER" \
     "$(rabbitmq_api /api/users/ | grep -o '"name":"[^"]*"' | cut -d'"' -f4 | sort | paste -sd' ')"
 
 rights() { grep -oE '"(configure|write|read)": ?"[^"]*"' | sed 's/": "/":"/' | sort; }

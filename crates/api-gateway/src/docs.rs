@@ -21,7 +21,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::{
     auth::Access,
-    payments,
+    bikes, payments,
     table::{Operation, TABLE},
 };
 
@@ -43,8 +43,11 @@ const USER: &str = "user";
 #[derive(OpenApi)]
 #[openapi(
     info(title = "crud-master gateway", description = "What the gateway answers itself."),
-    paths(payments::queued),
-    tags((name = "payments", description = "Payments: queued by the gateway, recorded by the billing"))
+    paths(payments::queued, bikes::published),
+    tags(
+        (name = "payments", description = "Payments: queued by the gateway, recorded by the billing"),
+        (name = "bikes", description = "The fleet of bikes: where they are, and which are free"),
+    )
 )]
 struct Own;
 
@@ -122,7 +125,7 @@ pub fn merged(open: bool) -> Value {
         "info": {
             "title": "crud-master",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Movies, users, beers, orders and payments, through one gateway. Errors are `application/problem+json` (RFC 9457).",
+            "description": "Movies, users, beers, orders, payments, bikes and trips, through one gateway. Errors are `application/problem+json` (RFC 9457).",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "servers": [{ "url": "/" }],

@@ -9,12 +9,13 @@
 //! - [`auth`]: who calls; [`users`]: whose token it is.
 //! - [`rates`]: how often one client may call.
 //! - [`proxy`]: forwards bytes both ways, and returns the exact answer.
-//! - [`publish`]: a posted body becomes a confirmed message; [`payments`]: what a posted payment is.
+//! - [`publish`]: a posted body becomes a confirmed message; [`payments`], [`bikes`]: what a posted payment, a posted event is.
 //! - [`idempotency`]: the same request, however often it is sent.
 //! - [`docs`]: Swagger UI over the documents of all services.
 //! - [`config`]: the settings; [`metrics`]: what is counted.
 
 pub mod auth;
+pub mod bikes;
 pub mod config;
 pub mod docs;
 pub mod edge;

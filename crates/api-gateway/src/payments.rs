@@ -19,8 +19,11 @@ use crate::publish::Publication;
 pub static PAYMENT: Publication = Publication {
     noun: "payment",
     route: Payment::ROUTE,
-    check: |body| Payment::parse(body).map(drop).map_err(refused),
-    location,
+    message: |posted| {
+        Payment::parse(&posted.body).map_err(refused)?;
+        Ok(posted.body.clone())
+    },
+    location: Some(location),
     answer: queued,
 };
 

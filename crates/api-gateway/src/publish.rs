@@ -7,6 +7,7 @@
 use std::{fmt, time::Duration};
 
 use axum::{
+    RequestExt,
     body::Bytes,
     extract::{FromRequest, Request},
     response::Response,
@@ -14,11 +15,16 @@ use axum::{
 use broker::{Broker, Outgoing, PublishError};
 use messages::Route;
 use platform::{
-    http::{caller::Caller, context::RequestContext, extract::RawJson},
+    http::{
+        caller::Caller,
+        context::RequestContext,
+        extract::{Path, RawJson},
+    },
     problem::Problem,
     trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 use secrecy::SecretString;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
@@ -35,12 +41,34 @@ pub struct Publication {
     pub noun: &'static str,
     /// Where it goes.
     pub route: Route,
-    /// Refuses what its reader would refuse.
-    pub check: fn(&[u8]) -> Result<(), Problem>,
-    /// Where it can be looked up later.
-    pub location: fn(Uuid) -> String,
+    /// The body of its message; refuses what its reader would refuse.
+    pub message: fn(&Posted) -> Result<Bytes, Problem>,
+    /// Where it can be looked up later, if it can.
+    pub location: Option<fn(Uuid) -> String>,
     /// What the client reads when the broker keeps it.
     pub answer: fn(Uuid) -> Response,
+}
+
+/// What was posted.
+pub struct Posted {
+    /// The parameters of the path, decoded, in their order.
+    pub parameters: Vec<String>,
+    /// The body, byte for byte.
+    pub body: Bytes,
+    /// When it came.
+    pub at: OffsetDateTime,
+}
+
+impl Posted {
+    async fn from_request(mut request: Request) -> Result<Self, Problem> {
+        let Path(parameters) = request.extract_parts().await?;
+        let RawJson(body) = RawJson::from_request(request, &()).await?;
+        Ok(Self {
+            parameters,
+            body,
+            at: OffsetDateTime::now_utc(),
+        })
+    }
 }
 
 impl fmt::Debug for Publication {
@@ -80,18 +108,18 @@ impl Publishing {
     ) -> Result<Response, Problem> {
         let key = Key::of(request.headers())?;
         let context = request.extensions().get::<RequestContext>().cloned();
-        let RawJson(body) = RawJson::from_request(request, &()).await?;
-        (publication.check)(&body)?;
+        let posted = Posted::from_request(request).await?;
+        let message = (publication.message)(&posted)?;
         let Some(key) = key else {
             let id = Uuid::now_v7();
-            self.publish(publication, id, body, context).await?;
+            self.publish(publication, id, message, context).await?;
             return Ok((publication.answer)(id));
         };
-        let id = self.ids.derive(caller, operation, &key);
-        let Some(pending) = self.memory.begin(id, &body)? else {
+        let id = self.ids.derive(caller, operation, &posted.parameters, &key);
+        let Some(pending) = self.memory.begin(id, &posted.body)? else {
             return Ok((publication.answer)(id));
         };
-        self.publish(publication, id, body, context).await?;
+        self.publish(publication, id, message, context).await?;
         pending.confirm();
         Ok((publication.answer)(id))
     }
@@ -118,10 +146,11 @@ impl Publishing {
 fn unavailable(publication: &Publication, id: Uuid, error: PublishError) -> Problem {
     let noun = publication.noun;
     let detail = match error {
-        PublishError::Unconfirmed => format!(
-            "the broker has not confirmed in time: the {noun} may still be recorded, as {}",
-            (publication.location)(id)
-        ),
+        PublishError::Unconfirmed => {
+            let place = publication.location.map(|location| location(id));
+            let place = place.map_or(String::new(), |place| format!(", as {place}"));
+            format!("the broker has not confirmed in time: the {noun} may still be recorded{place}")
+        }
         PublishError::Overloaded
         | PublishError::Stopped
         | PublishError::Undeclared

@@ -6,7 +6,7 @@
 
 use axum::http::Method;
 
-use crate::{auth::Access, payments::PAYMENT, publish::Publication, rates::Rate};
+use crate::{auth::Access, bikes::LOCATION, payments::PAYMENT, publish::Publication, rates::Rate};
 
 use Access::{Anyone, Operator, User, UserOrOperator};
 use Backend::{Billing, Inventory};
@@ -33,6 +33,12 @@ pub static TABLE: &[Operation] = &[
     post("/api/bikes", Operator, Forward(Inventory), Standard),
     get("/api/bikes/stream", Anyone, Forward(Inventory), Standard).streaming(),
     get("/api/bikes/{id}", Anyone, Forward(Inventory), Standard),
+    post(
+        "/api/bikes/{id}/events",
+        Operator,
+        Publish(&LOCATION),
+        Message,
+    ),
     get("/api/trips", UserOrOperator, Forward(Inventory), Standard),
     post("/api/trips", UserOrOperator, Forward(Inventory), Standard),
     get(

@@ -1,5 +1,6 @@
 //! The settings of the billing. Each is named like its variable; `--help` is their reference.
 
+use broker::dead_letters;
 use clap::{Parser, Subcommand};
 use platform::{
     config::{
@@ -9,7 +10,7 @@ use platform::{
     database, telemetry,
 };
 
-use crate::{dead_letters, events};
+use crate::events;
 
 /// Payments from the queue, kept in PostgreSQL, each exactly once.
 #[derive(Debug, Parser)]

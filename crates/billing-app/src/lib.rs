@@ -3,7 +3,6 @@
 pub mod accounts;
 pub mod config;
 pub mod customers;
-pub mod dead_letters;
 pub mod events;
 pub mod inventory;
 pub mod metrics;
@@ -170,7 +169,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
             migrate(&config.database, MIGRATIONS).await?;
             Ok(events::generate(command, &Database::new(&config.database)).await?)
         }
-        Command::DeadLetters(command) => dead_letters::run(command, config.broker.clone()).await,
+        Command::DeadLetters(command) => {
+            let settings = config.broker.clone();
+            Ok(command.run(Service::Billing, settings).await?)
+        }
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
+use broker::dead_letters;
 use clap::{Parser, Subcommand};
 use platform::{
-    config::prefixed::{Endpoint, Prefix, Prefixed},
+    config::{
+        Parts,
+        prefixed::{Endpoint, Prefix, Prefixed},
+    },
     database, telemetry,
 };
 
-/// Movies, beers, bikes and trips over HTTP, kept in PostgreSQL.
+/// Movies, beers, bikes and trips over HTTP; locations of bikes from queues; kept in PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Config {
@@ -21,6 +25,9 @@ pub struct Config {
     /// Where all of it is kept.
     #[command(flatten)]
     pub database: Prefixed<database::Settings, MoviesDb>,
+    /// Where the messages are.
+    #[command(flatten)]
+    pub broker: Prefixed<broker::Settings, InventoryAmqp>,
     /// How to log.
     #[command(flatten)]
     pub telemetry: telemetry::Args,
@@ -44,15 +51,26 @@ impl Prefix for MoviesDb {
     const ABOUT: &'static str = "the inventory's database";
 }
 
+/// `INVENTORY_AMQP_...`
+#[derive(Debug, Clone, Copy)]
+pub struct InventoryAmqp;
+
+impl Prefix for InventoryAmqp {
+    const PREFIX: &'static str = "INVENTORY_AMQP";
+    const ABOUT: &'static str = "The inventory's user";
+}
+
 /// What the program can do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Migrate the database, then serve HTTP until a signal.
-    Serve,
+    /// Migrate the database, then consume and serve HTTP until a signal.
+    Serve(Parts),
     /// Migrate the database.
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Look at the messages that could not be processed, and decide what becomes of them.
+    DeadLetters(dead_letters::Command),
     /// Add the bikes of a file that are not there yet.
     ///
     /// Migrates the database first. What is wrong is told with its place, counted from 0, and skipped; a bike whose id is

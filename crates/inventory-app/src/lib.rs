@@ -13,12 +13,15 @@ pub mod trips;
 use std::{fs::File, path::Path, time::Duration};
 
 use anyhow::Context;
+use broker::{Broker, Consumers};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use messages::topology::Service;
 use platform::{
+    config::Parts,
     database::{self, Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
-    runtime::{self, Running, Runtime},
+    runtime::{self, Bound, Running, Runtime},
 };
 use tokio::time::timeout;
 use utoipa::{OpenApi, openapi::OpenApi as Document};
@@ -33,10 +36,16 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// How long a start waits for a database that is still starting.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
+/// A batch may take longer than a reader would wait: only the queue waits.
+const BATCH_LIMIT: Duration = Duration::from_secs(4);
+
+/// The most connections of the consumers.
+const BACKGROUND_POOL: u32 = 4;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// The database of all contexts.
+    /// The database of all contexts, by a pool that is for HTTP alone: a batch that takes long keeps no request waiting.
     pub database: Database,
     /// Where bikes are now.
     pub feed: Feed,
@@ -74,28 +83,48 @@ pub fn routes() -> (axum::Router<App>, Document) {
     (routes, openapi::complete(document))
 }
 
+/// Every consumer of the inventory.
+fn consumers(database: &Database) -> Consumers {
+    let database = || database.clone();
+    Consumers::default()
+        .on(bikes::Position::new(database()))
+        .on(trips::Track {
+            database: database(),
+        })
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
-/// When the database or the address cannot be had; the text names what.
+/// When the database, the broker or the address cannot be had; the text names what.
 pub async fn run(mut config: Config) -> anyhow::Result<()> {
-    match config.command.take().unwrap_or(Command::Serve) {
-        Command::Serve => {
+    match config
+        .command
+        .take()
+        .unwrap_or(Command::Serve(Parts::default()))
+    {
+        Command::Serve(parts) => {
             let runtime = Runtime::start(&config.telemetry)?;
-            runtime::serve(start(&config, runtime).await).await
+            runtime::serve(start(&config, &parts, runtime).await).await
         }
         Command::Migrate => Ok(migrate(&config.database, MIGRATIONS).await?),
         Command::Openapi => Ok(openapi::print(&routes().1)?),
+        Command::DeadLetters(command) => {
+            let settings = config.broker.clone();
+            Ok(command.run(Service::Inventory, settings).await?)
+        }
         Command::ImportBikes { file } => import_bikes(&config.database, &file).await,
     }
 }
 
-/// Starts the service; it runs until the returned value is stopped, or a signal comes.
+/// Starts the service, or the chosen parts of it; it runs until the returned value is stopped, or a signal comes.
+///
+/// The broker is connected in the background: what needs none is served without it.
 ///
 /// # Errors
-/// When the database or the address cannot be had; the text names what.
-pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running> {
-    start_within(config, &Limits::default(), runtime).await
+/// When the database or the address cannot be had, or a part is unknown; the text names what.
+pub async fn start(config: &Config, parts: &Parts, runtime: Runtime) -> anyhow::Result<Running> {
+    start_within(config, parts, &Limits::default(), runtime).await
 }
 
 /// [`start`] with other limits than those of the program.
@@ -104,26 +133,43 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
 /// As [`start`].
 pub async fn start_within(
     config: &Config,
+    parts: &Parts,
     limits: &Limits,
     runtime: Runtime,
 ) -> anyhow::Result<Running> {
     let database = Database::new(&config.database);
+    let consumers = consumers(&database.another_pool(BACKGROUND_POOL));
+    parts.check(consumers.names())?;
     let bound = runtime.bind(&config.listen).await?;
     let migrating = migrate_when_ready(&config.database, || MIGRATIONS, DATABASE_LIMIT);
     bound.prepare(migrating).await?;
+    let broker = Broker::start(
+        &config.broker,
+        Service::Inventory.declarations(),
+        bound.output(),
+    );
+    let consuming = consumers.start(|name| parts.has(name), &broker, bound.intake());
     let feed = Feed::new(&database, limits.feed, bound.intake().stop.clone());
-    let reader = bound.prepare(timeout(DATABASE_LIMIT, feed.reader())).await;
-    let reader = reader.context("the positions of bikes cannot be read")?;
-    bound
-        .intake()
-        .spawn("the reader of positions", reader.run());
+    if parts.has(Parts::HTTP) {
+        follow_positions(&feed, &bound).await?;
+    }
     let health = Health::default().with("database", database.checker());
-    let routes = routes().0.with_state(App { database, feed });
+    let health = broker::health(health, &broker, &consuming);
+    let routes = parts.routes(routes().0.with_state(App { database, feed }));
     let options = http::Options {
         limits: limits.http,
         guard: None,
     };
     Ok(bound.run(routes, health, options).await?)
+}
+
+/// Starts the reader of the live feed, which begins at the newest change.
+async fn follow_positions(feed: &Feed, bound: &Bound) -> anyhow::Result<()> {
+    let reader = bound.prepare(timeout(DATABASE_LIMIT, feed.reader())).await;
+    let reader = reader.context("the positions of bikes cannot be read")?;
+    let tasks = bound.intake();
+    tasks.spawn("the reader of positions", reader.run());
+    Ok(())
 }
 
 /// Migrates the database, then imports the bikes of a file.
@@ -140,4 +186,31 @@ async fn import_bikes(settings: &database::Settings, file: &Path) -> anyhow::Res
     println!("{summary}");
     anyhow::ensure!(summary.wrong == 0, "not all bikes were imported");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::database;
+    use std::collections::BTreeSet;
+
+    /// A queue that the topology gives to the inventory and that has no consumer would only grow.
+    #[tokio::test]
+    async fn every_queue_of_the_inventory_has_its_consumer() {
+        let settings = database::Settings {
+            variables: "MOVIES_DB",
+            host: "127.0.0.1".into(),
+            port: 1,
+            name: "movies_db".into(),
+            user: "inventory_app".into(),
+            password: "".into(),
+            pool: 1,
+        };
+        let consumers = consumers(&Database::new(&settings));
+        let read = Service::Inventory.reads().map(|queue| queue.name);
+        assert_eq!(
+            consumers.queues().collect::<BTreeSet<_>>(),
+            read.collect::<BTreeSet<_>>()
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! `inventory-app [serve|migrate|openapi|import-bikes FILE]`.
+//! `inventory-app [serve|migrate|openapi|dead-letters|import-bikes FILE]`.
 
 use inventory_app::config::Config;
 

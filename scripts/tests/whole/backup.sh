@@ -50,7 +50,7 @@ expect_equal "a policy is made" 201 "$(policy PUT '{"pattern":"^none$","definiti
 documented backup
 expect_equal "only its owner may read a backup" 700 "$(stat -c %a -- "$BACKUP")"
 expect_equal "no password is in the definitions" '' \
-    "$(grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$BILLING_AMQP_PASSWORD" -e "$(own_secret rabbitmq)" "$BACKUP/definitions.json")"
+    "$(grep -F -e "$GATEWAY_AMQP_PASSWORD" -e "$BILLING_AMQP_PASSWORD" -e "$INVENTORY_AMQP_PASSWORD" -e "$(own_secret rabbitmq)" "$BACKUP/definitions.json")"
 expect_failure "a backup is not in the checkout" "is in the checkout" "$ROOT/scripts/backup" "$ROOT/backup"
 expect_failure "a backup is not overwritten" "is there already" "$ROOT/scripts/backup" "$BACKUP"
 

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same request, however often it is sent.
 //!
-//! The id is a keyed hash of caller, route and key, so every gateway with the same secret gives the same one, before and
+//! The id is a keyed hash of caller, route, its parameters and key, so every gateway with the same secret gives the same one, before and
 //! after any restart, and no client can compute the id of another's key. The consumer records an id once, and refuses
 //! another body under it. What this gateway remembers besides is bounded and may be lost at any time: it only tells that
 //! a key was used for another body, and spares a confirmed message a second journey.
@@ -63,10 +63,16 @@ impl Ids {
         Self(secret)
     }
 
-    /// The id of what `caller` asks of `operation` under this key: HMAC-SHA-256 (RFC 2104), of which a UUID of version 8
-    /// (RFC 9562, 5.8) keeps 122 bits.
+    /// The id of what `caller` asks of `operation`, with these parameters of its path, under this key: HMAC-SHA-256 (RFC
+    /// 2104), of which a UUID of version 8 (RFC 9562, 5.8) keeps 122 bits.
     #[must_use]
-    pub fn derive(&self, caller: Caller, operation: &Operation, key: &Key) -> Uuid {
+    pub fn derive(
+        &self,
+        caller: Caller,
+        operation: &Operation,
+        parameters: &[String],
+        key: &Key,
+    ) -> Uuid {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut hash = Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes())
             .expect("a key of any length");
@@ -74,13 +80,15 @@ impl Ids {
             Caller::User { id, .. } => id.into_bytes().to_vec(),
             Caller::Anonymous | Caller::Operator => Vec::new(),
         };
-        hash.update(&framed(&[
+        let mut parts = vec![
             caller.name().as_bytes(),
             &user,
             operation.method.as_str().as_bytes(),
             operation.path.as_bytes(),
             &key.0,
-        ]));
+        ];
+        parts.extend(parameters.iter().map(String::as_bytes));
+        hash.update(&framed(&parts));
         let hash = hash.finalize().into_bytes();
         let mut id = [0; 16];
         id.copy_from_slice(&hash[..16]);
@@ -147,6 +155,7 @@ mod tests {
         let id = ids("s3cret").derive(
             Caller::Anonymous,
             operation("/api/billing"),
+            &[],
             &Key(b"order-7".to_vec()),
         );
         assert_eq!(id.to_string(), "568e2cd2-0650-803b-8895-c6aad793db63");
@@ -154,22 +163,26 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_caller_route_or_key_is_another_id() {
+    fn another_secret_caller_route_parameter_or_key_is_another_id() {
         let (one, key) = (ids("one"), Key(b"k".to_vec()));
         let user = |id| Caller::User {
             id: Uuid::from_u128(id),
             session: Uuid::nil(),
         };
+        let bikes = operation("/api/bikes/{id}/events");
         let all = [
-            one.derive(Caller::Anonymous, operation("/api/billing"), &key),
-            ids("other").derive(Caller::Anonymous, operation("/api/billing"), &key),
-            one.derive(Caller::Operator, operation("/api/billing"), &key),
-            one.derive(user(1), operation("/api/billing"), &key),
-            one.derive(user(2), operation("/api/billing"), &key),
-            one.derive(Caller::Anonymous, operation("/api/movies"), &key),
+            one.derive(Caller::Anonymous, operation("/api/billing"), &[], &key),
+            ids("other").derive(Caller::Anonymous, operation("/api/billing"), &[], &key),
+            one.derive(Caller::Operator, operation("/api/billing"), &[], &key),
+            one.derive(user(1), operation("/api/billing"), &[], &key),
+            one.derive(user(2), operation("/api/billing"), &[], &key),
+            one.derive(Caller::Anonymous, operation("/api/movies"), &[], &key),
+            one.derive(Caller::Operator, bikes, &["a".into()], &key),
+            one.derive(Caller::Operator, bikes, &["b".into()], &key),
             one.derive(
                 Caller::Anonymous,
                 operation("/api/billing"),
+                &[],
                 &Key(b"l".to_vec()),
             ),
         ];
@@ -184,7 +197,8 @@ mod tests {
             let id = Uuid::from_u128(1);
             let session = Uuid::from_u128(session);
             let user = Caller::User { id, session };
-            ids("one").derive(user, operation("/api/billing"), &Key(b"k".to_vec()))
+            let key = Key(b"k".to_vec());
+            ids("one").derive(user, operation("/api/billing"), &[], &key)
         };
         assert_eq!(derive(1), derive(2));
     }

@@ -4,7 +4,10 @@ use std::iter::once;
 
 use billing_app::Limits;
 use clap::Parser;
-use platform::runtime::{Running, Runtime};
+use platform::{
+    config::Parts,
+    runtime::{Running, Runtime},
+};
 use serde_json::{Value, json};
 use testing::{Answer, Client, TestDatabase, send, until};
 use uuid::Uuid;
@@ -145,11 +148,18 @@ impl Inventory {
             ("movies-db-name", &database.name),
             ("movies-db-user", &database.user),
             ("movies-db-password", &database.password),
+            ("amqp-host", "127.0.0.1"),
+            ("amqp-port", "1"),
+            ("amqp-vhost", "/"),
+            ("inventory-amqp-user", "nobody"),
+            ("inventory-amqp-password", "nothing"),
         ]
         .map(|(name, value)| format!("--{name}={value}"));
         let line = once("inventory-app".to_owned()).chain(settings);
         let config = inventory_app::config::Config::try_parse_from(line).unwrap();
-        let running = inventory_app::start(&config, Runtime::embedded().unwrap());
+        let runtime = Runtime::embedded().unwrap();
+        let parts = Parts::default();
+        let running = inventory_app::start(&config, &parts, runtime);
         let running = running.await.unwrap();
         Self {
             client: Client::new(format!("http://{}", running.address())),

@@ -9,6 +9,8 @@ pub mod feed;
 mod http;
 pub mod import;
 mod model;
+mod position;
+mod position_model;
 mod search;
 mod status;
 
@@ -16,6 +18,8 @@ use platform::database::{Connection, DatabaseError};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;
+
+pub use position::Position;
 
 /// The routes under `/api/bikes`.
 pub fn router() -> OpenApiRouter<App> {

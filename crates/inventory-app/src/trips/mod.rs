@@ -2,14 +2,18 @@
 //!
 //! A trip takes its bike in the transaction that opens it, and releases it in the one that ends it: of many starts at once
 //! one wins, and a bike has one running trip at most. A user sees their own trips, the operator all. The track of a trip
-//! comes from location events; nothing here writes it.
+//! comes from location events.
 
 mod http;
 mod model;
+mod track;
+mod track_model;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;
+
+pub use track::Track;
 
 /// The routes under `/api/trips`.
 pub fn router() -> OpenApiRouter<App> {

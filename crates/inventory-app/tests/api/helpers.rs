@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, iter::once};
 
 use clap::Parser;
 use inventory_app::{Limits, config::Config};
-use platform::runtime::{Running, Runtime};
+use platform::{
+    config::Parts,
+    runtime::{Running, Runtime},
+};
 use serde_json::{Value, json};
 use testing::{Client, TestDatabase};
 
@@ -22,7 +25,8 @@ impl Inventory {
     /// Starts one with other settings than usual.
     pub(crate) async fn start_with(database: TestDatabase, changes: &[(&str, &str)]) -> Self {
         let config = config(&database, changes);
-        let running = inventory_app::start(&config, Runtime::embedded().unwrap())
+        let runtime = Runtime::embedded().unwrap();
+        let running = inventory_app::start(&config, &Parts::default(), runtime)
             .await
             .unwrap();
         Self {
@@ -81,7 +85,7 @@ impl Inventory {
 
 async fn serve(database: &TestDatabase, limits: &Limits) -> Running {
     let (config, runtime) = (config(database, &[]), Runtime::embedded().unwrap());
-    let running = inventory_app::start_within(&config, limits, runtime).await;
+    let running = inventory_app::start_within(&config, &Parts::default(), limits, runtime).await;
     running.unwrap()
 }
 
@@ -93,7 +97,7 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// The settings of an inventory on `database`, at a free port, from arguments; `changes` replace some of them.
+/// The settings of an inventory on `database`, at a free port and without a broker, from arguments; `changes` replace some.
 pub(crate) fn config(database: &TestDatabase, changes: &[(&str, &str)]) -> Config {
     let port = database.port.to_string();
     let mut settings = BTreeMap::from([
@@ -104,6 +108,11 @@ pub(crate) fn config(database: &TestDatabase, changes: &[(&str, &str)]) -> Confi
         ("movies-db-name", &database.name),
         ("movies-db-user", &database.user),
         ("movies-db-password", &database.password),
+        ("amqp-host", "127.0.0.1"),
+        ("amqp-port", "1"),
+        ("amqp-vhost", "/"),
+        ("inventory-amqp-user", "nobody"),
+        ("inventory-amqp-password", "nothing"),
     ]);
     settings.extend(changes.iter().copied());
     let arguments = settings

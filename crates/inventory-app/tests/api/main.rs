@@ -1,4 +1,4 @@
-//! The inventory over real HTTP, on a real database. One module per context.
+//! The inventory over real HTTP, on a real database and a real broker. One module per context.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -9,11 +9,18 @@ mod bikes_import;
 mod bikes_search;
 mod bikes_stream;
 mod clients;
+mod dead_letters;
 mod events;
+mod fleet;
 mod helpers;
 mod lists;
+mod location_faults;
 mod movies;
 mod openapi;
 mod outages;
+mod parts;
+mod positions;
+mod rights;
 mod settings;
+mod tracks;
 mod trips;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use inventory_app::MIGRATIONS;
-use platform::{database::migrate_when_ready, runtime::Runtime};
+use platform::{config::Parts, database::migrate_when_ready, runtime::Runtime};
 use testing::{Relay, TestDatabase, relay::Protocol, until};
 use tokio::net::TcpListener;
 
@@ -134,7 +134,8 @@ async fn a_start_with_wrong_settings_fails_at_once_and_names_the_variables() {
     ] {
         let started = Instant::now();
         let config = config(&database, &[change]);
-        let start = inventory_app::start(&config, Runtime::embedded().unwrap()).await;
+        let runtime = Runtime::embedded().unwrap();
+        let start = inventory_app::start(&config, &Parts::default(), runtime).await;
         assert_eq!(
             start.err().unwrap().to_string(),
             format!("the database refuses {what}")

@@ -8,9 +8,9 @@ mod definitions;
 
 use std::collections::BTreeSet;
 
-use crate::{customers, orders, payments, refunds, shippings};
+use crate::{customers, locations, orders, payments, refunds, shippings};
 
-use Service::{Billing, Gateway};
+use Service::{Billing, Gateway, Inventory};
 pub use definitions::definitions;
 
 /// Every queue. A queue is durable and of the type `quorum`; what its reader refuses waits in `<name>.dead`.
@@ -57,10 +57,27 @@ pub static QUEUES: &[Queue] = &[
         writers: &[Billing],
         reader: Billing,
     },
+    Queue {
+        name: locations::POSITION_QUEUE,
+        carries: "locations::Location",
+        fed_by: Some(locations::EXCHANGE),
+        writers: &[],
+        reader: Inventory,
+    },
+    Queue {
+        name: locations::TRACK_QUEUE,
+        carries: "locations::Location",
+        fed_by: Some(locations::EXCHANGE),
+        writers: &[],
+        reader: Inventory,
+    },
 ];
 
 /// Every exchange beside the default one; each hands a copy to all queues that it feeds.
-pub static EXCHANGES: &[Exchange] = &[];
+pub static EXCHANGES: &[Exchange] = &[Exchange {
+    name: locations::EXCHANGE,
+    writers: &[Gateway],
+}];
 
 /// Who speaks AMQP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +86,8 @@ pub enum Service {
     Gateway,
     /// `billing-app`.
     Billing,
+    /// `inventory-app`.
+    Inventory,
 }
 
 /// Where a message is sent.
@@ -118,7 +137,7 @@ pub struct Declarations {
 
 impl Service {
     /// Every one.
-    pub const ALL: [Self; 2] = [Gateway, Billing];
+    pub const ALL: [Self; 3] = [Gateway, Billing, Inventory];
 
     /// What the variables of its user at the broker begin with.
     #[must_use]
@@ -126,6 +145,7 @@ impl Service {
         match self {
             Gateway => "GATEWAY_AMQP",
             Billing => "BILLING_AMQP",
+            Inventory => "INVENTORY_AMQP",
         }
     }
 
@@ -135,6 +155,7 @@ impl Service {
         match self {
             Gateway => "api-gateway",
             Billing => "billing-app",
+            Inventory => "inventory-app",
         }
     }
 

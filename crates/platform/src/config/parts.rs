@@ -2,9 +2,6 @@
 
 use axum::Router;
 
-/// The part that answers the routes of the API.
-const HTTP: &str = "http";
-
 /// `--only http,payments`: some of a service's parts in a process of their own. `/health` and `/metrics` are always
 /// served.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -23,12 +20,15 @@ pub struct UnknownPart {
 }
 
 impl Parts {
+    /// The part that answers the routes of the API.
+    pub const HTTP: &str = "http";
+
     /// Whether the service has all that is asked for; `consumers` are the parts beside `http`.
     ///
     /// # Errors
     /// [`UnknownPart`].
     pub fn check(&self, consumers: impl Iterator<Item = &'static str>) -> Result<(), UnknownPart> {
-        let known: Vec<_> = std::iter::once(HTTP).chain(consumers).collect();
+        let known: Vec<_> = std::iter::once(Self::HTTP).chain(consumers).collect();
         match self
             .only
             .iter()
@@ -50,7 +50,7 @@ impl Parts {
 
     /// The routes, if this process answers them.
     pub fn routes(&self, routes: Router) -> Router {
-        if self.has(HTTP) {
+        if self.has(Self::HTTP) {
             routes
         } else {
             Router::new()

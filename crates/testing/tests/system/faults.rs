@@ -114,6 +114,38 @@ async fn freeze_the_billing_and_kill_the_broker() {
 }
 
 #[tokio::test]
+async fn an_inventory_killed_while_the_database_is_killed_loses_nothing() {
+    let _explain = Explain;
+    let load = Load::start().await;
+    load.phase("before").await;
+    service("kill", "postgres").await;
+    load.phase("without the database").await;
+    service("kill", "inventory-app").await;
+    load.phase("without both").await;
+    service("start", "postgres").await;
+    service("start", "inventory-app").await;
+    until_all_ready().await;
+    load.phase("after").await;
+    load.judge(&["before", "without the database", "without both", "after"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_frozen_inventory_and_then_a_killed_broker_lose_nothing() {
+    let _explain = Explain;
+    let load = Load::start().await;
+    load.phase("before").await;
+    signal("-STOP", "inventory-app");
+    load.phase("inventory frozen").await;
+    service("kill", "rabbitmq").await;
+    signal("-CONT", "inventory-app");
+    service("start", "rabbitmq").await;
+    until_all_ready().await;
+    load.phase("after").await;
+    load.judge(&["before", "inventory frozen", "after"]).await;
+}
+
+#[tokio::test]
 async fn a_killed_gateway_under_load_loses_nothing_that_it_promised() {
     let _explain = Explain;
     let load = Load::start().await;

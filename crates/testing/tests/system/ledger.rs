@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     parts::{gateway, psql, until},
+    rides::Rides,
     shop::Shop,
 };
 
@@ -34,13 +35,14 @@ struct Book {
     accepted: BTreeMap<String, String>,
 }
 
-/// Clients that pay, and users who shop, until they are told to stop.
+/// Clients that pay, users who shop and bikes that are ridden, until they are told to stop.
 pub(crate) struct Load {
     run: String,
     book: Arc<Mutex<Book>>,
     stop: CancellationToken,
     clients: JoinSet<()>,
     shop: Shop,
+    rides: Rides,
 }
 
 impl Load {
@@ -52,12 +54,14 @@ impl Load {
             clients.spawn(pay(gateway(), run.clone(), Arc::clone(&book), stop.clone()));
         }
         let shop = Shop::open(&stop).await;
+        let rides = Rides::start(&stop).await;
         Self {
             run,
             book,
             stop,
             clients,
             shop,
+            rides,
         }
     }
 
@@ -65,6 +69,7 @@ impl Load {
     pub(crate) async fn phase(&self, name: &str) {
         name.clone_into(&mut self.book.lock().await.phase);
         self.shop.phase(name).await;
+        self.rides.phase(name).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
     }
 
@@ -122,6 +127,7 @@ impl Load {
         }
         drop(book);
         self.shop.judge(phases).await;
+        self.rides.judge(phases).await;
     }
 
     async fn rows(&self) -> Vec<String> {

@@ -16,6 +16,7 @@ mod ledger;
 mod outages;
 mod parts;
 mod report;
+mod rides;
 mod rounds;
 mod shop;
 mod users;

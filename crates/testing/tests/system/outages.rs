@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testing::Answer;
 
 use crate::{
-    parts::{billing, gateway, service, signal, until, until_all_ready},
+    parts::{billing, gateway, inventory, service, signal, until, until_all_ready},
     report::Explain,
 };
 
@@ -106,7 +106,11 @@ async fn a_frozen_broker_is_down_within_five_seconds_everywhere() {
     until_all_ready().await;
     signal("-STOP", "rabbitmq");
     let begin = Instant::now();
-    for (name, service) in [("the billing", billing()), ("the gateway", gateway())] {
+    for (name, service) in [
+        ("the billing", billing()),
+        ("the inventory", inventory()),
+        ("the gateway", gateway()),
+    ] {
         let down = async || {
             let health = service.get("/health/ready").await;
             let health: Value = serde_json::from_slice(&health.body).unwrap();

@@ -29,6 +29,15 @@ pub(crate) fn billing() -> Client {
     ))
 }
 
+/// A client of the inventory itself.
+pub(crate) fn inventory() -> Client {
+    Client::new(format!(
+        "http://{}:{}",
+        setting("INVENTORY_APP_HOST"),
+        setting("INVENTORY_APP_PORT")
+    ))
+}
+
 /// `scripts/service VERB NAME`.
 pub(crate) async fn service(verb: &str, name: &str) {
     let output = script("service", &[verb, name]).await;

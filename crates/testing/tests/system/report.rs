@@ -26,7 +26,7 @@ impl Drop for Explain {
     }
 }
 
-/// Health of each service, what waits in the queue, and the end of each log.
+/// Health of each service, what waits in the queues, and the end of each log.
 async fn report() -> String {
     let mut report = String::new();
     for service in ["API_GATEWAY", "INVENTORY_APP", "BILLING_APP"] {
@@ -39,14 +39,11 @@ async fn report() -> String {
             add(&mut report, &format!("{service} {line}"));
         }
     }
-    let queue = format!(
-        "{}/api/queues/%2F/billing_queue",
-        setting("TEST_RABBITMQ_API")
-    );
-    add(
-        &mut report,
-        &format!("billing_queue: {}", counts(&ask(&queue).await)),
-    );
+    for queue in ["billing_queue", "locations_position", "locations_track"] {
+        let api = setting("TEST_RABBITMQ_API");
+        let counts = counts(&ask(&format!("{api}/api/queues/%2F/{queue}")).await);
+        add(&mut report, &format!("{queue}: {counts}"));
+    }
     for part in [
         "api-gateway",
         "billing-app",

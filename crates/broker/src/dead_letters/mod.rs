@@ -3,7 +3,9 @@
 //! Each operation uses a connection of its own and looks at no more messages than were there when it began, so that
 //! a replayed message that is refused again does not go round without an end. A replay is confirmed by the broker
 //! before its dead letter is removed: a crash in between leaves both, under one id. Listing takes the messages and
-//! gives them back, in their order.
+//! gives them back, in their order. [`Command`] is the same on a command line.
+
+mod command;
 
 use std::time::Duration;
 
@@ -22,6 +24,9 @@ use crate::{
     consumer::{X_REASON, X_REFUSED_AT},
     topology,
 };
+
+pub use command::{Command, CommandError};
+
 /// How long a replayed message may wait for its confirm.
 const CONFIRM_DEADLINE: Duration = Duration::from_secs(5);
 
