@@ -15,7 +15,7 @@
 pub mod customers;
 mod ids;
 mod json;
-mod money;
+pub mod money;
 pub mod orders;
 pub mod payments;
 pub mod refunds;
