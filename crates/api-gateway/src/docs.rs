@@ -290,12 +290,6 @@ mod tests {
     }
 
     #[test]
-    fn a_logout_may_be_sent_with_a_token_or_without() {
-        let logout = &merged(true)["paths"]["/api/users/logout"]["post"];
-        assert_eq!(logout["security"], json!([{}, { "user": [] }]));
-    }
-
-    #[test]
     fn what_a_token_is_needed_for_is_documented() {
         let schemes = |access, open| security(access, open).map(|security| security.to_string());
         let text = |text: &str| Some(text.to_owned());

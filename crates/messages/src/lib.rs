@@ -19,7 +19,7 @@ pub mod geo;
 mod ids;
 mod json;
 pub mod locations;
-mod money;
+pub mod money;
 pub mod orders;
 pub mod payments;
 pub mod refunds;

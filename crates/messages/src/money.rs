@@ -1,11 +1,12 @@
-//! Amounts of money as messages carry them: exact decimals, written as texts, never floating point.
+//! Amounts of money as messages and clients write them: exact decimals, never floating point.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 /// Reads an amount: not negative, at most 2 decimals, at most `digits` digits before them; no sign, no exponent, no
 /// leading zero.
-pub(crate) fn parse(text: &str, digits: usize) -> Option<Decimal> {
+#[must_use]
+pub fn parse(text: &str, digits: usize) -> Option<Decimal> {
     let (whole, decimals) = match text.split_once('.') {
         None => (text, None),
         Some((whole, decimals)) => (whole, Some(decimals)),

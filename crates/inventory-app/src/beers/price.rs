@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use messages::money;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
@@ -23,7 +24,7 @@ const RULE: &str = "must be a decimal number from 0 to 999999.99 with at most 2 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let json = Box::<RawValue>::deserialize(deserializer)?;
     text(json.get())
-        .and_then(|text| parse(&text))
+        .and_then(|text| money::parse(&text, DIGITS_MAX))
         .ok_or_else(|| D::Error::custom(RULE))
 }
 
@@ -50,23 +51,12 @@ fn text(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn parse(text: &str) -> Option<Decimal> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = matches!(whole.len(), 1..=DIGITS_MAX)
-        && matches!(decimals.len(), 1 | 2)
-        && is_number(whole)
-        && is_number(decimals)
-        && (whole == "0" || !whole.starts_with('0'));
-    fits.then(|| Decimal::from_str_exact(text).ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<Decimal> {
-        text(json).and_then(|text| parse(&text))
+        text(json).and_then(|text| money::parse(&text, DIGITS_MAX))
     }
 
     #[test]
