@@ -15,6 +15,7 @@ mod process;
 mod rates;
 mod routes;
 mod settings;
+mod streams;
 mod stub;
 mod uploads;
 mod users;

@@ -183,7 +183,7 @@ impl Ask {
                     day(&start).map_or_else(|| moment(&start), |day| day.midnight().assume_utc());
                 let last = day(&end).map_or_else(
                     || moment(&end),
-                    |day| day.midnight().assume_utc() + Duration::DAY - Duration::MICROSECOND,
+                    |day| day.midnight().assume_utc() + (Duration::DAY - Duration::MICROSECOND),
                 );
                 first <= last
             }
