@@ -199,6 +199,11 @@ impl Servers {
 }
 
 impl Billing {
+    /// Host and port.
+    pub(crate) fn address(&self) -> String {
+        self.running.address().to_string()
+    }
+
     /// Stops as a signal would.
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
