@@ -21,7 +21,7 @@ use crate::App;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(http::list, http::create))
-        .routes(routes!(feed::http::stream))
+        .merge(feed::router())
         .routes(routes!(http::get))
 }
 
