@@ -125,7 +125,7 @@ pub fn merged(open: bool) -> Value {
         "info": {
             "title": "crud-master",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Movies, users, beers, orders, payments, bikes and trips, through one gateway. Errors are `application/problem+json` (RFC 9457).",
+            "description": "Movies, users, beers, bikes, trips, orders and payments, through one gateway. Errors are `application/problem+json` (RFC 9457).",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "servers": [{ "url": "/" }],

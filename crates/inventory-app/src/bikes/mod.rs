@@ -25,7 +25,7 @@ pub use position::Position;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(http::list, http::create))
-        .routes(routes!(feed::http::stream))
+        .merge(feed::router())
         .routes(routes!(http::get))
 }
 

@@ -78,29 +78,29 @@ async fn an_event_of_no_bike_or_no_event_is_a_dead_letter_and_those_behind_go_on
 /// Each process locks the bikes of its batch; in different orders they would wait for each other in a circle.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_inventories_at_once_agree_on_the_newest() {
-    const BIKES: i64 = 40;
+    const BIKES: i64 = 20;
     let fleet = Fleet::of(&[]).await;
     let bikes = format!(
         "INSERT INTO bikes.bikes (id, longitude, latitude) SELECT 'bike-' || n, 0, 0 FROM generate_series(1, {BIKES}) n"
     );
     fleet.database.execute(&bikes).await;
     let (one, other) = (fleet.start().await, fleet.start().await);
-    for second in 0..15_i64 {
+    for second in 0..7_i64 {
         // Every second round is about older events, and in the other order.
         let (second, step) = if second % 2 == 0 {
             (second, 1)
         } else {
-            (second - 2, 39)
+            (second - 2, 20)
         };
         for number in 1..=BIKES {
-            let bike = format!("bike-{}", number * step % 41);
+            let bike = format!("bike-{}", number * step % 21);
             let longitude = f64::from(i32::try_from(second).unwrap());
             fleet.queue(QUEUE, &event(&bike, second, longitude)).await;
         }
     }
     let behind = format!(
-        "SELECT count(*) FROM bikes.bikes WHERE longitude <> 14 OR located_at <> {}",
-        at(14)
+        "SELECT count(*) FROM bikes.bikes WHERE longitude <> 6 OR located_at <> {}",
+        at(6)
     );
     fleet.until_value(&behind, "0").await;
     fleet.until_settled(one, QUEUE).await;

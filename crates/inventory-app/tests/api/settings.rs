@@ -1,8 +1,10 @@
-//! Every setting of the program has its value for development.
+//! Every setting of the program has its value for development; every metric is documented.
+
+use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use inventory_app::config::Config;
-use testing::repository::settings;
+use inventory_app::{bikes::feed, config::Config};
+use testing::repository::{settings, table};
 
 #[test]
 fn every_setting_is_in_dot_env() {
@@ -14,4 +16,13 @@ fn every_setting_is_in_dot_env() {
         .filter(|name| !settings().contains(&*name.to_string_lossy()))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_metric_is_documented_and_no_other() {
+    let names = feed::METRICS.iter().map(|(name, _)| (*name).to_owned());
+    assert_eq!(
+        table("docs/operations.md", "| metric of the inventory | counts |"),
+        names.collect::<BTreeSet<_>>()
+    );
 }

@@ -13,7 +13,7 @@ use crate::App;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Browsers send it when they connect again: the `id` of the last event that they have seen.
-pub(in crate::bikes) struct LastEventId(Option<i64>);
+pub(super) struct LastEventId(Option<i64>);
 
 /// Follow the bikes
 ///
@@ -27,7 +27,7 @@ pub(in crate::bikes) struct LastEventId(Option<i64>);
         example = "id: 42\nevent: position\ndata: {\"bike_id\":\"b-7\",\"location\":{\"type\":\"Point\",\"coordinates\":[13.4,52.52]},\"recorded_at\":\"2026-12-01T12:00:00.000000Z\"}\n\n"),
     (status = 503, description = "There are too many listeners, or the database does not answer"),
 ))]
-pub(in crate::bikes) async fn stream(
+pub(super) async fn stream(
     State(app): State<App>,
     LastEventId(last): LastEventId,
 ) -> Result<Response, Problem> {

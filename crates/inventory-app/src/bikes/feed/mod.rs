@@ -11,7 +11,7 @@
 //! - `listener`: the events of one client.
 //! - `http`: the route.
 
-pub(super) mod http;
+mod http;
 mod listener;
 mod reader;
 
@@ -23,9 +23,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::model::Change;
-use crate::place::Place;
+use crate::{App, place::Place};
 
 pub use reader::Reader;
 
@@ -92,6 +93,11 @@ struct Data<'a> {
     location: Place,
     #[serde(with = "platform::timestamp")]
     recorded_at: OffsetDateTime,
+}
+
+/// The route of the feed.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(http::stream))
 }
 
 impl Feed {
