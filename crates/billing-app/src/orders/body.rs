@@ -36,6 +36,15 @@ pub(super) struct RemoveBody {
     pub(super) sku: String,
 }
 
+/// Which order to check out. Unknown fields are ignored.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+pub(super) struct CheckoutBody {
+    /// The id of the open order, as it was shown.
+    #[garde(skip)]
+    #[schema(example = "0198c0de-0000-7000-8000-000000000001")]
+    pub(super) order: Uuid,
+}
+
 /// For whom the operator orders. Unknown fields are ignored.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(super) struct NewOrderBody {

@@ -1,7 +1,8 @@
 //! Checkout: the open order of a user, at the prices that the user was shown, becomes one to be shipped and paid.
 //!
 //! Everything or nothing: the order's state and history, the payment and the request for a shipping are one transaction.
-//! A refusal changes nothing, not even the prices that count as shown.
+//! A refusal changes nothing, not even the prices that count as shown. A client that names the order may ask again: an order
+//! is checked out once, and no other in its place.
 
 use broker::outbox;
 use platform::{
@@ -15,25 +16,31 @@ use uuid::Uuid;
 use super::{
     model::{self, Line, Order},
     open::{ATTEMPTS, changed},
-    outgoing, total,
+    outgoing,
+    status::Status,
+    total,
 };
 use crate::{App, inventory::Beers};
 
-/// Checks out the open order of a user.
+/// Checks out the open order of a user, or the one that is `named`; one that was checked out before is returned as it is.
 ///
 /// # Errors
-/// 409 when a beer is gone, or has another price or name, 422 when there is nothing to check out or it costs too much, 503 when the
+/// 404 when the user has no such order, 409 when a beer is gone, or has another price or name, 422 when there is nothing to check out or it costs too much, 503 when the
 /// inventory does not answer.
 pub(super) async fn check_out(
     app: &App,
     user_id: Uuid,
+    named: Option<Uuid>,
     context: &RequestContext,
 ) -> Result<Order, Problem> {
     for _ in 0..ATTEMPTS {
-        let find = async |c: &mut Connection| Order::find_open(c, user_id).await;
-        let order: Option<Order> = app.database.run(find).await?;
-        let order = order.filter(|order| !order.lines.is_empty());
-        let order = order.ok_or_else(empty)?;
+        let order = find(app, user_id, named).await?;
+        if order.status != Status::Open {
+            return Ok(order);
+        }
+        if order.lines.is_empty() {
+            return Err(empty());
+        }
         let beers = app.inventory.beers(order.skus(), context).await?;
         compare(&order.lines, &beers)?;
         let total = total::payable(&order.lines)?;
@@ -45,6 +52,20 @@ pub(super) async fn check_out(
         }
     }
     Err(changed())
+}
+
+/// The order that is meant, whatever its state; without a name the open one.
+async fn find(app: &App, user_id: Uuid, named: Option<Uuid>) -> Result<Order, Problem> {
+    let find = async |c: &mut Connection| match named {
+        Some(id) => Order::find(c, id).await,
+        None => Order::find_open(c, user_id).await,
+    };
+    let order: Option<Order> = app.database.run(find).await?;
+    let order = order.filter(|order| order.user_id == Some(user_id));
+    order.ok_or_else(|| match named {
+        Some(_) => Problem::not_found("no order has this id"),
+        None => empty(),
+    })
 }
 
 /// `None` when the order is not the one any more that was compared.

@@ -18,7 +18,7 @@ use platform::{
 use uuid::Uuid;
 
 use super::{
-    body::{AddBody, NewOrderBody, OrderBody, RemoveBody},
+    body::{AddBody, CheckoutBody, NewOrderBody, OrderBody, RemoveBody},
     checkout,
     model::{self, Order},
     open, outgoing,
@@ -165,9 +165,14 @@ pub(super) async fn remove(
 ///
 /// At the prices that the user was shown last. The order is `PROCESSING` then: it is paid, and its shipping was asked for. A
 /// refusal changes nothing.
-#[utoipa::path(post, path = "/api/orders/checkout", tag = "orders", responses(
-    (status = 200, body = OrderBody, description = "The order, `PROCESSING`, with its total",
+///
+/// A body may name the order, which makes a repetition safe: one that was checked out before is answered as it is, and no
+/// other is checked out in its place.
+#[utoipa::path(post, path = "/api/orders/checkout", tag = "orders",
+    request_body(content = Option<CheckoutBody>, content_type = "application/json"), responses(
+    (status = 200, body = OrderBody, description = "The order, `PROCESSING`, with its total; or as it is, when it was checked out before",
         headers(("Location" = String, description = "Where it is"))),
+    (status = 404, description = "The caller has no order with this id"),
     (status = 409, description = "Beers are gone or have another price: `errors` names them; or the order was changed meanwhile"),
     (status = 422, description = "There is nothing in it, or it costs too much"),
 ))]
@@ -175,8 +180,10 @@ pub(super) async fn check_out(
     State(app): State<App>,
     caller: Caller,
     Extension(context): Extension<RequestContext>,
+    body: Option<extract::Json<CheckoutBody>>,
 ) -> Result<Response, Problem> {
-    let order = checkout::check_out(&app, user(caller)?, &context).await?;
+    let named = body.map(|extract::Json(body)| body.order);
+    let order = checkout::check_out(&app, user(caller)?, named, &context).await?;
     Ok(located(StatusCode::OK, order))
 }
 

@@ -26,6 +26,7 @@ mod orders_inventory;
 mod orders_open;
 mod orders_overdue;
 mod orders_prices;
+mod orders_repeated;
 mod orders_seen;
 mod orders_shipped;
 mod outages;
