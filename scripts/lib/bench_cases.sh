@@ -6,7 +6,7 @@ BENCH_MOVIE=''
 api() { # METHOD PATH [BODY]
     local authorization=()
     [[ -z ${OPERATOR_TOKEN:-} ]] || authorization=(-H @<(printf 'Authorization: Bearer %s\n' "$OPERATOR_TOKEN"))
-    curl -fsS -m 10 -X "$1" "${authorization[@]}" -H 'Content-Type: application/json' ${3:+-d "$3"} "$(service_url api-gateway)$2"
+    curl -fsS -m "${API_LIMIT:-10}" -X "$1" "${authorization[@]}" -H 'Content-Type: application/json' ${3:+-d "$3"} "$(service_url api-gateway)$2"
 }
 
 make_movie() {
