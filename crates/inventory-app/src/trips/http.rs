@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, response::Response};
 use garde::Validate;
 use platform::{
-    database::Connection,
+    database::{Connection, on_violation},
     http::{
         answer,
         caller::Caller,
@@ -129,7 +129,8 @@ pub(super) async fn start(
         if !bikes::take(c, bike_id.clone()).await? {
             return Err(not_taken(bikes::exists(c, bike_id).await?));
         }
-        Trip::start(c, id, bike_id, rider).await?;
+        let started = Trip::start(c, id, bike_id, rider).await;
+        started.map_err(on_violation("trips_one_running", || not_taken(true)))?;
         found(c, id, rider).await
     };
     let trip = app.database.transaction(start).await?;

@@ -89,7 +89,7 @@ impl Listener {
                 return Some(event);
             }
             if self.resuming {
-                // The client comes back and goes on after its last event.
+                // An error ends the stream: the client connects again and resumes.
                 self.resume().await.ok()?;
             } else {
                 let event = self.live.recv().await.ok()?;
@@ -101,7 +101,7 @@ impl Listener {
         }
     }
 
-    /// A gap of the reader may be none of a listener that has read the table since; it is told all the same.
+    /// A gap that the reader has met is passed on to every listener, also to one that had those changes from the table.
     fn is_new(&self, event: &Event) -> bool {
         event.sequence.is_none() || event.sequence > self.last
     }

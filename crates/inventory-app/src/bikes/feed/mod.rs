@@ -1,9 +1,9 @@
 //! The live feed: where bikes are now, to every listener, as server-sent events.
 //!
-//! One task of the process reads each change of a position once and hands it to all listeners through a bounded ring. A
-//! listener gets every change once and in order. One that names the last event that it has seen first gets those since
-//! then from the table, and is told of a gap when the oldest of them are gone. One that does not keep up is cut off: it
-//! comes back with that name. A stop of the process ends all streams at once.
+//! One task of the process reads each change of a position once and sends it to all listeners through a bounded ring. A
+//! listener gets every change once and in order. A listener that sends `Last-Event-ID` first gets the later changes from
+//! the table, and an event `gap` before them when the oldest are not kept any more. A listener that falls behind the ring
+//! is cut off and resumes. A stop of the process ends all streams at once.
 //!
 //! # Layout
 //!
@@ -113,8 +113,8 @@ impl Feed {
         }))
     }
 
-    /// What reads changes for all listeners, and knows where to begin. It looks until the database answers. A listener that
-    /// came before could miss what the reader does not know of.
+    /// Finds where to begin, again and again until the database answers. No listener may come before: it could miss a change
+    /// that was made before the reader began.
     pub async fn reader(&self) -> Reader {
         Reader::begin(self.clone(), self.0.database.another_pool(POOL)).await
     }

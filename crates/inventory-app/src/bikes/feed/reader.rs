@@ -24,7 +24,7 @@ const CHANNEL: &str = "bikes_positions";
 /// Reads for the listeners of one process.
 pub struct Reader {
     feed: Feed,
-    /// Of its own: requests and listeners that resume do not keep it waiting.
+    /// A pool of its own: the reader does not wait for requests and for listeners that resume.
     database: Database,
     /// The last sequence that was read; `None` while the table was always empty.
     position: Option<i64>,
@@ -32,7 +32,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// One that begins after what is there: that is of no listener.
+    /// Begins after the newest change: the table gives older ones to listeners that resume.
     pub(super) async fn begin(feed: Feed, database: Database) -> Self {
         let mut reader = Self {
             feed,
@@ -71,7 +71,7 @@ impl Reader {
                 Ok(()) => self.log_up(),
                 Err(error) => self.log_down(&error),
             }
-            // Elapsed: it looks all the same.
+            // After the time it reads without a notification.
             let _ = timeout(poll, wake.notified()).await;
         }
     }
