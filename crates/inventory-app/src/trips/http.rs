@@ -7,7 +7,7 @@ use platform::{
     http::{
         answer,
         caller::Caller,
-        extract::{self, Path},
+        extract::{self, Id},
         list::{self, Page, Rows, UuidPageQuery},
     },
     problem::Problem,
@@ -103,7 +103,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Json<TripBody>, Problem> {
     let rider = rider(caller)?;
     let trip = async |c: &mut Connection| found(c, id, rider).await;
@@ -150,7 +150,7 @@ pub(super) async fn start(
 pub(super) async fn end(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Json<TripBody>, Problem> {
     let rider = rider(caller)?;
     let end = async |c: &mut Connection| {

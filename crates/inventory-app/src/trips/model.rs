@@ -62,14 +62,16 @@ const END: &str = "
     UPDATE trips.trips SET ended_at = greatest(started_at, clock_timestamp())
     WHERE id = $1 AND ended_at IS NULL";
 
-/// The last ones of each trip, in the order of time.
+/// The last ones of each trip, in the order of time. What was recorded ahead of the clock may be later than the end that
+/// its trip got afterwards: it is left out.
 const TRACKS: &str = "
-    SELECT location.* FROM unnest($1) AS trip (id)
+    SELECT location.* FROM trips.trips AS trip
     CROSS JOIN LATERAL (
         SELECT trip_id, longitude, latitude, recorded_at FROM trips.locations
-        WHERE trip_id = trip.id ORDER BY recorded_at DESC LIMIT $2
+        WHERE trip_id = trip.id AND recorded_at <= coalesce(trip.ended_at, 'infinity')
+        ORDER BY recorded_at DESC LIMIT $2
     ) AS location
-    ORDER BY trip_id, recorded_at";
+    WHERE trip.id = ANY($1) ORDER BY trip_id, recorded_at";
 
 impl Rider {
     fn user_id(self) -> Option<Uuid> {
