@@ -196,7 +196,7 @@ async fn of_many_checkouts_at_once_one_does() {
     assert!(
         answers
             .iter()
-            .all(|answer| matches!(answer.status, 200 | 409 | 422))
+            .all(|answer| matches!(answer.status, 200 | 409 | 422 | 503))
     );
     let id = text(&done[0].json(200)["id"]);
     outcome(&shop.billing, &id).await;
