@@ -39,10 +39,10 @@ pub(super) struct RemoveBody {
 /// Which order to check out. Unknown fields are ignored.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(super) struct CheckoutBody {
-    /// The id of the open order, as it was shown.
+    /// The id of the open order, as it was shown. Without it the open order is meant, whichever it is.
     #[garde(skip)]
     #[schema(example = "0198c0de-0000-7000-8000-000000000001")]
-    pub(super) order: Uuid,
+    pub(super) order: Option<Uuid>,
 }
 
 /// For whom the operator orders. Unknown fields are ignored.

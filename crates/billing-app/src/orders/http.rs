@@ -169,7 +169,7 @@ pub(super) async fn remove(
 /// A body may name the order, which makes a repetition safe: one that was checked out before is answered as it is, and no
 /// other is checked out in its place.
 #[utoipa::path(post, path = "/api/orders/checkout", tag = "orders",
-    request_body(content = Option<CheckoutBody>, content_type = "application/json"), responses(
+    request_body(content = Option<CheckoutBody>, content_type = "application/json", example = json!({})), responses(
     (status = 200, body = OrderBody, description = "The order, `PROCESSING`, with its total; or as it is, when it was checked out before",
         headers(("Location" = String, description = "Where it is"))),
     (status = 404, description = "The caller has no order with this id"),
@@ -182,7 +182,7 @@ pub(super) async fn check_out(
     Extension(context): Extension<RequestContext>,
     body: Option<extract::Json<CheckoutBody>>,
 ) -> Result<Response, Problem> {
-    let named = body.map(|extract::Json(body)| body.order);
+    let named = body.and_then(|extract::Json(body)| body.order);
     let order = checkout::check_out(&app, user(caller)?, named, &context).await?;
     Ok(located(StatusCode::OK, order))
 }
