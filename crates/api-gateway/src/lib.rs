@@ -33,10 +33,15 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Extension, Request, State},
+    http::header,
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 use broker::Broker;
+use futures_util::{
+    FutureExt,
+    future::{Either, ready},
+};
 use messages::topology;
 use platform::{
     config::prefixed::Endpoint,
@@ -94,15 +99,13 @@ impl Gateway {
     /// sends too many of them is refused before the billing is asked. From here on the caller is known.
     fn guard(&self) -> Guard {
         let auth = self.auth.clone();
-        Arc::new(move |mut request| {
-            let auth = auth.clone();
-            Box::pin(async move {
-                edge::check(&request)?;
-                let (headers, extensions) = (request.headers(), request.extensions());
-                let caller = auth.identify(headers, extensions).await?;
-                request.extensions_mut().insert(caller);
-                Ok(request)
-            })
+        Arc::new(move |request| match edge::check(&request) {
+            Err(problem) => Either::Left(ready(Err(problem))),
+            // Most requests have no token: for them there is nothing to wait for.
+            Ok(()) if !request.headers().contains_key(header::AUTHORIZATION) => {
+                Either::Left(ready(Ok(called_by(Caller::Anonymous, request))))
+            }
+            Ok(()) => Either::Right(identified(auth.clone(), request).boxed()),
         })
     }
 
@@ -167,6 +170,17 @@ impl Gateway {
     }
 }
 
+async fn identified(auth: Auth, request: Request) -> Result<Request, Problem> {
+    let (headers, extensions) = (request.headers(), request.extensions());
+    let caller = auth.identify(headers, extensions).await?;
+    Ok(called_by(caller, request))
+}
+
+fn called_by(caller: Caller, mut request: Request) -> Request {
+    request.extensions_mut().insert(caller);
+    request
+}
+
 impl Operation {
     fn served(&'static self) -> MethodRouter<Arc<Gateway>> {
         #[expect(
@@ -174,11 +188,13 @@ impl Operation {
             reason = "the table holds standard methods, and every test builds it"
         )]
         let method = MethodFilter::try_from(self.method.clone()).expect("a standard method");
-        let handler =
-            async |State(gateway): State<Arc<Gateway>>,
-                   Extension(caller): Extension<Caller>,
-                   request: Request| { gateway.answer(self, caller, request).await };
-        on(method, handler).layer(DefaultBodyLimit::max(self.limit.body()))
+        let handler = async |State(gateway): State<Arc<Gateway>>,
+                             Extension(caller): Extension<Caller>,
+                             mut request: Request| {
+            DefaultBodyLimit::max(self.limit.body()).apply(&mut request);
+            gateway.answer(self, caller, request).await
+        };
+        on(method, handler)
     }
 }
 

@@ -232,7 +232,7 @@ impl Incoming {
     #[must_use]
     pub fn trace_id(&self) -> Option<String> {
         let context: TraceContext = self.header(TRACEPARENT)?.parse().ok()?;
-        Some(context.trace_id())
+        Some(context.trace_id().to_string())
     }
 
     /// When it was sent, to the second, if its sender said so.

@@ -3,9 +3,13 @@
 //! Each line that belongs to a request carries its request id and its trace id. Secrets are redacted types, so a
 //! log cannot hold one by accident. Metrics are described where they are recorded and listed in [`METRICS`].
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    io::{BufWriter, stderr},
+    sync::{Mutex, PoisonError},
+};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The metrics of this module, `(name, what it counts)`; a test holds docs/operations.md to it.
@@ -19,6 +23,10 @@ pub const METRICS: &[(&str, &str)] = &[
         "time from the request's head to the answer's head, by method and route",
     ),
     ("http_connections", "open client connections"),
+    (
+        "log_lines_dropped_total",
+        "log lines that were not written, because standard error took them too slowly",
+    ),
 ];
 
 /// Bounds of the duration histograms, in seconds: half a millisecond to the longest wait that we allow.
@@ -29,6 +37,12 @@ const BUCKETS: &[f64] = &[
 /// The AMQP library logs each try to connect as an error, and the bodies of returned messages; `broker` tells what
 /// matters of it. `LOG=info,lapin=warn` has it back.
 const QUIET: &str = "lapin=off";
+
+/// Log lines that wait to be written: some megabytes.
+const MAX_LINES: usize = 16 * 1_024;
+
+/// Bytes of log lines that are written at once, when so many wait.
+const WRITE_SIZE: usize = 64 * 1_024;
 
 /// How to log.
 #[derive(Debug, Clone, clap::Args)]
@@ -64,22 +78,50 @@ pub enum TelemetryError {
     Metrics(#[source] BuildError),
 }
 
-/// Sets up the logs of the whole process.
+/// The thread that writes the log. Dropped, it has written every line that was logged before, if standard error takes
+/// them within a second.
+pub(crate) struct LogWriter {
+    dropped: ErrorCounter,
+    _flushed_at_drop: WorkerGuard,
+}
+
+impl LogWriter {
+    /// Counts the lines that were dropped for `/metrics`, until it is itself dropped.
+    pub(crate) fn dropped_lines(&self) -> impl Fn() + Send + use<> {
+        let dropped = self.dropped.clone();
+        move || {
+            let count = dropped.dropped_lines() as u64;
+            metrics::counter!("log_lines_dropped_total").absolute(count);
+        }
+    }
+}
+
+/// Sets up the logs of the whole process. A request never waits for the log: lines are handed to a thread, which writes as
+/// many at once as there are; above [`MAX_LINES`] they are dropped and counted.
 ///
 /// # Errors
 /// [`TelemetryError`] when `LOG` is wrong or when it is called twice.
-pub(crate) fn start_logs(args: &Args) -> Result<(), TelemetryError> {
+pub(crate) fn start_logs(args: &Args) -> Result<LogWriter, TelemetryError> {
     let filter = format!("{QUIET},{}", args.log);
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let (writer, flushed_at_drop) = NonBlockingBuilder::default()
+        .buffered_lines_limit(MAX_LINES)
+        .thread_name("log")
+        .finish(BufWriter::with_capacity(WRITE_SIZE, stderr()));
+    let dropped = writer.error_counter();
+    let lines = fmt::layer().with_writer(writer);
     match args.log_format {
         LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
         LogFormat::Json => registry
             .with(lines.json().flatten_event(true).with_span_list(false))
             .try_init(),
     }
-    .map_err(|_| TelemetryError::Twice)
+    .map_err(|_| TelemetryError::Twice)?;
+    Ok(LogWriter {
+        dropped,
+        _flushed_at_drop: flushed_at_drop,
+    })
 }
 
 /// The metrics of the whole process, recorded from the first call on; the handle renders `/metrics`.

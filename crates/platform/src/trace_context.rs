@@ -21,6 +21,16 @@ pub struct TraceContext {
     flags: u8,
 }
 
+/// The id of a trace.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceId(u128);
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
 /// The header is not a `traceparent` of version 00.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
@@ -46,10 +56,10 @@ impl TraceContext {
         }
     }
 
-    /// The trace's id as 32 hexadecimal digits, as logs show it.
+    /// The trace's id as 32 hexadecimal digits, as logs show it; formatted only when it is written.
     #[must_use]
-    pub fn trace_id(self) -> String {
-        format!("{:032x}", self.trace_id)
+    pub fn trace_id(self) -> TraceId {
+        TraceId(self.trace_id)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn rewrite_request(head: &mut Parts, caller: Caller, host: &HeaderVal
         is_hop_by_hop(name) || is_gateway_header(name)
     });
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map(|ConnectInfo(address)| text(&address.ip().to_canonical().to_string()));
+    let peer = peer.map(|ConnectInfo(address)| text(address.ip().to_canonical().to_string()));
     let headers = &mut head.headers;
     headers.insert(header::HOST, host.clone());
     caller.write(headers);
@@ -35,7 +35,7 @@ pub(super) fn rewrite_request(head: &mut Parts, caller: Caller, host: &HeaderVal
     headers.extend(peer.map(|peer| (X_FORWARDED_FOR, peer)));
     if let Some(context) = head.extensions.get::<RequestContext>() {
         headers.insert(X_REQUEST_ID, context.id.clone());
-        headers.insert(TRACEPARENT, text(&context.trace.child().to_string()));
+        headers.insert(TRACEPARENT, text(context.trace.child().to_string()));
     }
     headers.append(header::VIA, via(head.version));
     head.version = Version::HTTP_11;
@@ -47,8 +47,8 @@ pub(super) fn rewrite_response(headers: &mut HeaderMap) {
 }
 
 /// A value that the gateway has made; a text that is no header value becomes empty.
-pub(super) fn text(value: &str) -> HeaderValue {
-    HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
+pub(super) fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn via(received: Version) -> HeaderValue {

@@ -93,7 +93,7 @@ impl Upstream {
         let authority = client::authority(host, port)?;
         Ok(Self {
             name,
-            host: headers::text(authority.as_str()),
+            host: headers::text(authority.to_string()),
             authority,
             client: client::connections(IDLE_CONNECTIONS),
             waits: Waits::default(),

@@ -3,18 +3,20 @@
 //! `x-request-id` is taken over when it is 1 to 128 visible ASCII characters, else made; `traceparent` likewise. A
 //! [`Problem`] gets its body here and is logged here, once. This module never reads a body.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderValue, Method, StatusCode},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use tracing::Instrument;
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{Limits, answer_limit::AnswerLimit};
+use super::{answer_limit::AnswerLimit, meters};
 use crate::{
     problem::Problem,
     trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID},
@@ -27,6 +29,8 @@ pub struct RequestContext {
     pub id: HeaderValue,
     /// The place in the trace.
     pub trace: TraceContext,
+    /// The route that matched, for the metrics: their labels must not grow with the paths that clients request.
+    route: Arc<OnceLock<MatchedPath>>,
 }
 
 impl RequestContext {
@@ -41,6 +45,7 @@ impl RequestContext {
         Self {
             id: id.unwrap_or_else(new_id),
             trace: parent.map_or_else(TraceContext::start, TraceContext::child),
+            route: Arc::default(),
         }
     }
 
@@ -56,38 +61,40 @@ fn is_valid_id(id: &HeaderValue) -> bool {
 }
 
 fn new_id() -> HeaderValue {
-    let id = Uuid::now_v7().hyphenated().to_string();
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    let mut text = [0; Hyphenated::LENGTH];
+    let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
-/// The outermost layer: gives the request its context, and its answer within the limit.
-pub(super) async fn handle(
-    State(limits): State<Limits>,
+/// Gives the request its context, and its answer within the limit.
+pub(super) async fn handle<F: Future<Output = Response>>(
+    limit: Duration,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let context = RequestContext::of(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let limit = AnswerLimit::new(limits.answer);
+    let limit = AnswerLimit::new(limit);
     request.extensions_mut().insert(context.clone());
     request.extensions_mut().insert(limit.clone());
     let span = tracing::info_span!(
         "request",
         request_id = context.id(),
-        trace_id = context.trace.trace_id()
+        trace_id = %context.trace.trace_id()
     );
     async {
         let started = Instant::now();
         let answer = tokio::select! {
             biased;
-            answer = next.run(request) => answer,
+            answer = next(request) => answer,
             () = limit.passed() => Problem::unavailable("no answer in time").into_response(),
         };
         let (mut answer, problem) = rendered(answer, &path, &context);
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, context.id.clone());
-        record(&method, &path, &answer, problem.as_ref(), started.elapsed());
+        let took = started.elapsed();
+        record(&context, &method, &path, &answer, problem.as_ref(), took);
         answer
     }
     .instrument(span)
@@ -112,18 +119,19 @@ fn rendered(answer: Response, path: &str, context: &RequestContext) -> (Response
     (rendered, Some(problem))
 }
 
-/// The route that matched, for the metrics: their labels must not grow with the paths that clients request.
-#[derive(Clone)]
-struct Route(MatchedPath);
-
-/// Adds the matched route to the answer, for [`handle`].
-pub(super) async fn attach_route(route: MatchedPath, request: Request, next: Next) -> Response {
-    let mut answer = next.run(request).await;
-    answer.extensions_mut().insert(Route(route));
-    answer
+/// Notes the route that matched, for [`handle`].
+pub(super) fn note_route(request: Request) -> Request {
+    let extensions = request.extensions();
+    let (context, route) = (extensions.get::<RequestContext>(), extensions.get());
+    if let (Some(context), Some(route)) = (context, route) {
+        // It is set once: a request is routed once.
+        let _ = context.route.set(MatchedPath::clone(route));
+    }
+    request
 }
 
 fn record(
+    context: &RequestContext,
     method: &Method,
     path: &str,
     answer: &Response,
@@ -131,22 +139,9 @@ fn record(
     took: Duration,
 ) {
     let status = answer.status();
-    let route = answer.extensions().get::<Route>();
-    let route = route.map_or_else(
-        || "unmatched".to_owned(),
-        |route| route.0.as_str().to_owned(),
-    );
-    log(method, path, &route, status, problem, took);
-    let method = if is_standard(method) {
-        method.to_string()
-    } else {
-        "OTHER".to_owned()
-    };
-    let labels = [("method", method), ("route", route)];
-    metrics::histogram!("http_request_duration_seconds", &labels).record(took.as_secs_f64());
-    let [method, route] = labels;
-    let labels = [method, route, ("status", status.as_u16().to_string())];
-    metrics::counter!("http_requests_total", &labels).increment(1);
+    let route = context.route.get().map_or("unmatched", MatchedPath::as_str);
+    log(method, path, route, status, problem, took);
+    meters::record(method, route, status, took);
 }
 
 fn log(
@@ -170,18 +165,4 @@ fn log(
     } else {
         tracing::info!(%method, path, status, ms, causes, "answered");
     }
-}
-
-/// Any other method could be made up by a client, and would be a label of its own.
-fn is_standard(method: &Method) -> bool {
-    [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ]
-    .contains(method)
 }

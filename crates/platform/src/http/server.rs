@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use std::convert::Infallible;
+
+use axum::{body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -23,9 +25,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 
-use super::{Limits, client_stream::ClientStream};
+use super::{App, Limits, client_stream::ClientStream};
 
 /// Bytes of one request's head, and of what is buffered for one connection.
 const MAX_HEAD: usize = 64 * 1_024;
@@ -59,7 +60,7 @@ impl Accepting {
 /// Serves `app` until `stop`, then lets open requests finish for `limits.drain`, then cuts them.
 pub async fn serve(
     listener: TcpListener,
-    app: Router,
+    app: App,
     limits: Limits,
     stop: CancellationToken,
     accepting: Accepting,
@@ -126,7 +127,7 @@ fn is_client_error(error: &io::Error) -> bool {
 }
 
 struct Server {
-    app: Router,
+    app: App,
     limits: Limits,
     cut: CancellationToken,
     connections: TaskTracker,
@@ -146,7 +147,8 @@ impl Server {
         let stream = ClientStream::new(stream, self.limits.write_stall);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            app.clone().oneshot(request.map(Body::new))
+            let answer = app.clone().answer(request.map(Body::new));
+            async { Ok::<_, Infallible>(answer.await) }
         });
         let connection =
             graceful.watch(self.http().serve_connection(TokioIo::new(stream), service));

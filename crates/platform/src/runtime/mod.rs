@@ -19,7 +19,7 @@ use crate::{
     heartbeat::{self, Heartbeat},
     open_files,
     tasks::Failure,
-    telemetry::{self, TelemetryError},
+    telemetry::{self, LogWriter, TelemetryError},
 };
 
 pub use crate::tasks::Tasks;
@@ -73,6 +73,8 @@ pub struct Runtime {
     metrics: PrometheusHandle,
     heartbeat: Option<Heartbeat>,
     signals: Option<AbortOnDropHandle<()>>,
+    /// Dropped last: the lines of the stop are written, too.
+    log: Option<LogWriter>,
 }
 
 impl Runtime {
@@ -82,9 +84,10 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError`] when the log filter is wrong or signals cannot be received.
     pub fn start(args: &telemetry::Args) -> Result<Self, RuntimeError> {
-        telemetry::start_logs(args)?;
+        let log = telemetry::start_logs(args)?;
         open_files::raise_limit();
-        let mut runtime = Self::embedded()?;
+        let mut runtime = Self::with_metrics(log.dropped_lines())?;
+        runtime.log = Some(log);
         runtime.heartbeat = Some(heartbeat::start(&runtime.failure));
         let signals = signals::watch(runtime.intake.stop.clone()).map_err(RuntimeError::Signals)?;
         runtime.signals = Some(AbortOnDropHandle::new(tokio::spawn(signals)));
@@ -96,12 +99,17 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError::Telemetry`] when metrics cannot be recorded.
     pub fn embedded() -> Result<Self, RuntimeError> {
+        Self::with_metrics(|| {})
+    }
+
+    /// `count` is called now and then, to record what is counted elsewhere.
+    fn with_metrics(count: impl Fn() + Send + 'static) -> Result<Self, RuntimeError> {
         let metrics = telemetry::metrics()?;
         let failure = Failure::default();
         let (intake, output) = (Tasks::reporting(&failure), Tasks::reporting(&failure));
         output.spawn(
             "the upkeep of the metrics",
-            keep_metrics(metrics.clone(), output.stop.clone()),
+            keep_metrics(metrics.clone(), count, output.stop.clone()),
         );
         Ok(Self {
             intake,
@@ -110,6 +118,7 @@ impl Runtime {
             metrics,
             heartbeat: None,
             signals: None,
+            log: None,
         })
     }
 
@@ -160,12 +169,13 @@ pub async fn serve(started: anyhow::Result<Running>) -> anyhow::Result<()> {
     }
 }
 
-async fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {
+async fn keep_metrics(metrics: PrometheusHandle, count: impl Fn(), stop: CancellationToken) {
     while stop
         .run_until_cancelled(tokio::time::sleep(METRICS_UPKEEP))
         .await
         .is_some()
     {
+        count();
         metrics.run_upkeep();
     }
 }

@@ -103,7 +103,7 @@ impl Running {
         let health = health::router(health, metrics.clone(), intake.stop.clone());
         options.limits.connections = open_files::fitting_connections(options.limits.connections);
         let limits = options.limits;
-        let app = http::app(routes.merge(health), options);
+        let app = http::App::new(routes.merge(health), options);
         let serving = server::serve(listener, app, limits, intake.stop.clone(), accepting);
         intake.spawn("the HTTP server", serving);
         tracing::info!(address = %self.address, "listening");
@@ -138,6 +138,7 @@ impl Running {
             failure,
             heartbeat,
             signals,
+            log,
             ..
         } = self.runtime;
         for (stage, tasks, limit) in [
@@ -153,7 +154,7 @@ impl Running {
             }
         }
         tracing::info!("stopped");
-        drop((heartbeat, signals));
+        drop((heartbeat, signals, log));
         match failure.reason() {
             None => Ok(()),
             Some(reason) => Err(RuntimeError::Failed(reason.to_owned())),

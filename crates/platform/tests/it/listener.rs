@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Router, routing::get};
 use platform::http::{
-    Limits, Options, app,
+    App, Limits, Options,
     server::{Accepting, serve},
 };
 use tokio::{
@@ -27,7 +27,7 @@ async fn when_as_many_connections_are_open_as_may_be_it_is_not_ready() {
         limits,
         ..Options::default()
     };
-    let app = app(Router::new().route("/", get(async || "")), options);
+    let app = App::new(Router::new().route("/", get(async || "")), options);
     tokio::spawn(serve(listener, app, limits, stop, accepting.clone()));
     let until = async |wanted: bool| {
         let reached = async {
