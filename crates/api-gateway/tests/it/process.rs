@@ -110,6 +110,16 @@ async fn it_warns_at_every_start_without_an_operators_token_and_never_prints_a_s
     }
 }
 
+/// A thread of its own writes them.
+#[tokio::test]
+async fn an_orderly_stop_writes_every_line_of_the_log() {
+    let (_, output) = run(&[]).await;
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("listening"), "{log}");
+    assert!(log.contains("path=\"/api/movies/%00\""), "{log}");
+    assert!(log.trim_end().ends_with("stopped"), "{log}");
+}
+
 #[test]
 fn a_wrong_setting_is_one_line_that_names_its_variable() {
     for (name, value) in [
