@@ -125,7 +125,7 @@ mod tests {
             "text/html",
             "text/csv;q=x",
             "text/csv;q=0.x",
-            "text/csv;q=0.+9, application/json;q=0.5",
+            "text/csv;q=0.+9",
             "",
         ] {
             assert!(!preferred(accept), "{accept}");
