@@ -158,11 +158,9 @@ fn token(value: &HeaderValue) -> &[u8] {
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use crate::{
-        proxy::Upstream,
-        rates::{Allowances, Rates},
-    };
+    use crate::rates::{Allowances, Rates};
     use axum::http::StatusCode;
+    use platform::config::prefixed::Endpoint;
     use uuid::Uuid;
 
     const ALL: [Access; 4] = [
@@ -179,9 +177,14 @@ mod tests {
 
     /// Port 1 has no service: there is no billing to ask.
     fn auth(token: &str) -> Auth {
-        let absent = Upstream::new("billing-app", "127.0.0.1", 1).unwrap();
+        let absent = Endpoint {
+            variables: "BILLING_APP",
+            host: "127.0.0.1".into(),
+            port: 1,
+        };
         let rates = Rates::new(&Allowances::default());
-        Auth::new(&token.into(), Users::new(absent, rates.into()))
+        let users = Users::new(&absent, rates.into()).unwrap();
+        Auth::new(&token.into(), users)
     }
 
     async fn identify(auth: &Auth, tokens: &[&str]) -> Result<Caller, StatusCode> {

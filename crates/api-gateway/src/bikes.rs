@@ -45,7 +45,7 @@ pub(crate) struct PostedEvent {
     /// RFC 3339, from 1970 on, at most 5 minutes in the future; kept in microseconds. When the event comes, if it is left out.
     #[garde(skip)]
     #[serde(default, with = "time::serde::rfc3339::option")]
-    #[schema(example = "2026-12-01T12:00:00.250Z")]
+    #[schema(example = "2026-11-01T12:00:00.250Z")]
     recorded_at: Option<OffsetDateTime>,
 }
 
@@ -73,7 +73,7 @@ struct Published {
             example = "3f1c9f0e-event-7"),
     ),
     request_body(content = PostedEvent, content_type = "application/json",
-        example = json!({"location": {"type": "Point", "coordinates": [2.3522, 48.8566]}, "recorded_at": "2026-12-01T12:00:00.250Z"})),
+        example = json!({"location": {"type": "Point", "coordinates": [2.3522, 48.8566]}, "recorded_at": "2026-11-01T12:00:00.250Z"})),
     responses(
         (status = 200, body = Published, description = "The broker keeps the event",
             example = json!({"message": "Event published"})),

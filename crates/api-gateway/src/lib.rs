@@ -225,10 +225,7 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
         Upstream::new(name, host, *port).map(|upstream| upstream.with_waits(config.waits))
     };
     let rates = Arc::new(Rates::new(&config.allowances));
-    let users = Users::new(
-        upstream("billing-app", &config.billing)?,
-        Arc::clone(&rates),
-    );
+    let users = Users::new(&config.billing, Arc::clone(&rates))?;
     let gateway = Arc::new(Gateway {
         auth: Auth::new(&config.operator_token, users),
         rates,

@@ -1,8 +1,8 @@
 //! Whose token it is: asked of the billing, and remembered for a moment.
 //!
 //! A token that was logged out through this gateway is dead here at once. One that was logged out elsewhere is dead here
-//! within `MEMORY` and `LIMIT`, which is 3 s. An unknown token is never remembered, and neither is a failure; so the
-//! questions of one client are limited, or its unknown tokens would take all `QUESTIONS`. While the billing is away no
+//! within `MEMORY` and the time of `LIMITS`, which is 3 s. An unknown token is never remembered, and neither is a failure; so the
+//! questions of one client are limited, or its unknown tokens would take all places. While the billing is away no
 //! user is known: a token is a 503 then, never the anonymous caller and never a 401.
 
 use std::{
@@ -13,25 +13,23 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    body::Bytes,
-    http::{Extensions, HeaderMap, HeaderValue, StatusCode},
-};
+use axum::http::{Extensions, HeaderValue, StatusCode, uri::InvalidUri};
 use metrics::counter;
 use moka::future::Cache;
 use platform::{
-    http::{caller::Caller, context::RequestContext},
+    config::prefixed::Endpoint,
+    http::{
+        caller::Caller,
+        client::{AskError, JsonClient, Limits},
+    },
     problem::Problem,
-    trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 use crate::{
     metrics::TOKEN_CHECKS,
-    proxy::{AskError, Upstream},
     rates::{Rate, Rates, TooMany},
 };
 
@@ -41,23 +39,23 @@ const CHECK: &str = "/api/users/check_token";
 /// How long a known token is remembered.
 const MEMORY: Duration = Duration::from_secs(2);
 
-/// How long a question may take, its wait for others included.
-const LIMIT: Duration = Duration::from_secs(1);
+/// The bounds of the questions.
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(1),
+    bytes: 64 * 1_024,
+    in_flight: 64,
+};
 
 /// Tokens that are remembered.
 const REMEMBERED: u64 = 10_000;
 
-/// Questions on their way at once.
-const QUESTIONS: usize = 64;
-
 /// Knows users by their tokens.
 pub struct Users {
-    billing: Upstream,
+    billing: JsonClient,
     rates: Arc<Rates>,
     known: Cache<Question, Caller>,
     /// Moves on with each logout that may have ended a session. A question that began before cannot answer one that comes after.
     generation: AtomicU64,
-    asking: Semaphore,
 }
 
 /// The generation in which it is asked, and the SHA-256 of the token.
@@ -78,14 +76,8 @@ enum Refusal {
     Unknown,
     #[error(transparent)]
     TooMany(TooMany),
-    #[error("the billing did not say in time whose token it is")]
-    Late,
-    #[error("the billing could not be asked whose token it is")]
+    #[error("the billing did not say whose token it is")]
     Failed(#[source] AskError),
-    #[error("the billing answered {0} to the question whose token it is")]
-    Status(StatusCode),
-    #[error("the billing's answer is no user")]
-    Malformed(#[source] serde_json::Error),
 }
 
 #[derive(Serialize)]
@@ -102,19 +94,20 @@ struct Checked {
 
 impl Users {
     /// Asks this billing, over connections of its own, as often as `rates` admit.
-    #[must_use]
-    pub fn new(billing: Upstream, rates: Arc<Rates>) -> Self {
+    ///
+    /// # Errors
+    /// When the host of `billing` is no host.
+    pub fn new(billing: &Endpoint, rates: Arc<Rates>) -> Result<Self, InvalidUri> {
         let known = Cache::builder()
             .max_capacity(REMEMBERED)
             .time_to_live(MEMORY)
             .build();
-        Self {
-            billing,
+        Ok(Self {
+            billing: JsonClient::new("billing-app", billing, LIMITS)?,
             rates,
             known,
             generation: AtomicU64::new(0),
-            asking: Semaphore::new(QUESTIONS),
-        }
+        })
     }
 
     /// The user of `token`, which came in a request with these extensions. Concurrent questions for one token are one,
@@ -148,16 +141,16 @@ impl Users {
     async fn check(&self, token: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
         let admitted = self.rates.admit(Rate::Questions, extensions);
         admitted.map_err(Refusal::TooMany)?;
-        let body = serde_json::to_vec(&Check { token }).map_err(Refusal::Malformed)?;
-        let asked = async {
-            // The semaphore is never closed.
-            let _permit = self.asking.acquire().await;
-            let headers = headers(extensions.get());
-            self.billing.ask(CHECK, headers, body.into()).await
-        };
-        let answer = timeout(LIMIT, asked).await.map_err(|_| Refusal::Late)?;
-        let (status, body) = answer.map_err(Refusal::Failed)?;
-        read(status, &body)
+        // The question belongs to the request that needs its answer.
+        let (question, context) = (Check { token }, extensions.get());
+        match self.billing.post(CHECK, &question, context).await {
+            Ok(Checked { id, session_id }) => Ok(Caller::User {
+                id,
+                session: session_id,
+            }),
+            Err(AskError::Status(StatusCode::NOT_FOUND)) => Err(Refusal::Unknown),
+            Err(error) => Err(Refusal::Failed(error)),
+        }
     }
 }
 
@@ -188,37 +181,11 @@ fn result(answer: &Result<Caller, Refusal>) -> &'static str {
     }
 }
 
-fn read(status: StatusCode, body: &Bytes) -> Result<Caller, Refusal> {
-    match status {
-        StatusCode::OK => {
-            let checked: Checked = serde_json::from_slice(body).map_err(Refusal::Malformed)?;
-            Ok(Caller::User {
-                id: checked.id,
-                session: checked.session_id,
-            })
-        }
-        StatusCode::NOT_FOUND => Err(Refusal::Unknown),
-        status => Err(Refusal::Status(status)),
-    }
-}
-
-/// The question belongs to the request that needs its answer.
-fn headers(context: Option<&RequestContext>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Some(context) = context {
-        headers.insert(X_REQUEST_ID, context.id.clone());
-        if let Ok(trace) = HeaderValue::try_from(context.trace.child().to_string()) {
-            headers.insert(TRACEPARENT, trace);
-        }
-    }
-    headers
-}
-
 fn refused(refusal: Arc<Refusal>) -> Problem {
     match *refusal {
         Refusal::Unknown => Problem::unauthorized("the token is unknown"),
         Refusal::TooMany(too_many) => too_many.into(),
-        Refusal::Late | Refusal::Failed(_) | Refusal::Status(_) | Refusal::Malformed(_) => {
+        Refusal::Failed(_) => {
             let detail = "the token cannot be checked now; try again in a moment";
             Problem::unavailable(detail).because(refusal)
         }

@@ -9,6 +9,7 @@ mod schema;
 mod search;
 mod segment;
 pub mod trips;
+mod visible;
 
 use std::{fs::File, path::Path, time::Duration};
 

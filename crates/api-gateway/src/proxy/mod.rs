@@ -4,20 +4,22 @@
 //! or HEAD without a body is sent again, once, after a failure before the head of the answer: both are idempotent
 //! (RFC 9110, 9.2.2). An upload that is cut off never looks complete to the service, nor a download to the client. No
 //! body is ever parsed here.
+//!
+//! - `send`: one exchange with the service, by what the request is; `stream`: a body of any length.
+//! - `body`: the bounds of bodies; `headers`: what of a head goes on.
 
-mod ask;
 mod body;
 mod headers;
+mod send;
 mod stream;
 
-use std::{error::Error, pin::pin, time::Duration};
+use std::{error::Error, time::Duration};
 
 use axum::{
-    body::{Body, HttpBody},
+    body::Body,
     extract::Request,
     http::{
-        self, HeaderMap, HeaderValue, Method, StatusCode, Uri, header,
-        request::Parts,
+        HeaderValue, StatusCode, Uri, header,
         uri::{Authority, InvalidUri, PathAndQuery, Scheme},
     },
     response::Response,
@@ -26,26 +28,16 @@ use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use platform::{
-    error::{causes, chain},
-    http::{answer_limit::AnswerLimit, caller::Caller, client},
+    error::causes,
+    http::{caller::Caller, client},
     problem::Problem,
-};
-use tokio::{
-    select,
-    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::table::LimitClass;
-use stream::{Party, Progress};
-
-pub(crate) use ask::AskError;
 
 /// Idle connections that are kept for each service.
 const IDLE_CONNECTIONS: usize = 256;
-
-/// By how much the limit of a request's answer is longer than the waits within it: so its client is told who was late.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// How long each party may take. These are constants of the gateway, not settings.
 #[derive(Debug, Clone, Copy)]
@@ -146,13 +138,7 @@ impl Upstream {
         let (mut head, body) = request.into_parts();
         head.uri = self.target(head.uri)?;
         headers::rewrite_request(&mut head, caller, &self.host);
-        if is_repeatable(&head.method, &body) {
-            self.send_repeatable(head, limit).await
-        } else if limit == LimitClass::Stream {
-            self.send_stream(head, body).await
-        } else {
-            self.send_once(head, body, limit.body()).await
-        }
+        self.send(head, body, limit).await
     }
 
     /// Asks the service whether it is ready.
@@ -175,97 +161,13 @@ impl Upstream {
 
     /// The same path and query at the service: exactly what was routed.
     fn target(&self, uri: Uri) -> Result<Uri, Problem> {
-        self.uri(uri)
-            .map_err(|error| Problem::bad_request("the request target is wrong").because(error))
-    }
-
-    fn uri(&self, uri: Uri) -> Result<Uri, http::Error> {
         let path = uri.into_parts().path_and_query;
         Uri::builder()
             .scheme(Scheme::HTTP)
             .authority(self.authority.clone())
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
             .build()
-    }
-
-    /// Sends a request that may be sent twice. The usual failure is a connection that the service closes just as the
-    /// request arrives. A failed connect is not repeated: the service is absent, and the client waits for its 503.
-    async fn send_repeatable(
-        &self,
-        head: Parts,
-        limit: LimitClass,
-    ) -> Result<Response<Incoming>, Problem> {
-        let wait = self.answer_wait(&head, limit);
-        let request = || Request::from_parts(head.clone(), Body::empty());
-        let attempts = async {
-            match self.client.request(request()).await {
-                Err(error) if !error.is_connect() => {
-                    tracing::debug!(service = self.name, error = chain(&error), "sent again");
-                    self.client.request(request()).await
-                }
-                answer => answer,
-            }
-        };
-        match timeout(wait, attempts).await {
-            Ok(answer) => answer.map_err(|error| self.failure(error)),
-            Err(_) => Err(self.gateway_timeout()),
-        }
-    }
-
-    /// Sends a request that must not be sent twice. The service's time begins when the client has sent its body.
-    async fn send_once(
-        &self,
-        head: Parts,
-        body: Body,
-        limit: usize,
-    ) -> Result<Response<Incoming>, Problem> {
-        if declared_length(&head.headers) > limit as u64 {
-            return Err(too_large());
-        }
-        let (body, sent) = body::upload(body, limit);
-        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
-        let answer = select! {
-            biased;
-            answer = &mut answer => Ok(answer),
-            () = sent.cancelled() => timeout(self.waits.answer, answer)
-                .await
-                .map_err(|_| self.gateway_timeout()),
-            () = sleep(self.waits.upload) => Err(request_timeout()),
-        };
-        answer?.map_err(|error| self.failure(error))
-    }
-
-    /// Sends a body of any length. Neither party may let it stand still for longer than [`Waits::silence`].
-    async fn send_stream(&self, head: Parts, body: Body) -> Result<Response<Incoming>, Problem> {
-        let Waits {
-            silence, report, ..
-        } = self.waits;
-        let progress = Progress::start(answer_limit(&head), silence + report + MARGIN);
-        let (body, sent) = stream::follow(body, &progress);
-        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
-        let answer = select! {
-            biased;
-            answer = &mut answer => Ok(answer),
-            () = sent.cancelled() => timeout(report, answer)
-                .await
-                .map_err(|_| self.gateway_timeout()),
-            party = progress.stalled(silence) => Err(match party {
-                Party::Client => request_timeout(),
-                Party::Service => self.gateway_timeout(),
-            }),
-        };
-        answer?.map_err(|error| self.failure(error))
-    }
-
-    /// How long the service may take to answer; the request's own limit is extended to it.
-    fn answer_wait(&self, head: &Parts, limit: LimitClass) -> Duration {
-        if limit != LimitClass::Report {
-            return self.waits.answer;
-        }
-        if let Some(limit) = answer_limit(head) {
-            limit.extend(self.waits.report + MARGIN);
-        }
-        self.waits.report
+            .map_err(|error| Problem::bad_request("the request target is wrong").because(error))
     }
 
     fn pass_back(&self, answer: Response<Incoming>, idle: Duration) -> Result<Response, Problem> {
@@ -301,26 +203,10 @@ impl Upstream {
     }
 }
 
-fn answer_limit(head: &Parts) -> Option<AnswerLimit> {
-    head.extensions.get().cloned()
-}
-
 /// Whether the body of the request failed, not the service.
 fn is_client_error(error: &legacy::Error) -> bool {
     let source = error.source().and_then(<dyn Error>::downcast_ref);
     source.is_some_and(hyper::Error::is_user)
-}
-
-fn is_repeatable(method: &Method, body: &Body) -> bool {
-    matches!(*method, Method::GET | Method::HEAD) && body.is_end_stream()
-}
-
-/// 0 when it is not declared; the body is counted while it streams in any case. hyper has checked that it is a number.
-fn declared_length(headers: &HeaderMap) -> u64 {
-    let length = headers.get(header::CONTENT_LENGTH);
-    length
-        .and_then(|length| length.to_str().ok()?.parse().ok())
-        .unwrap_or(0)
 }
 
 fn too_large() -> Problem {

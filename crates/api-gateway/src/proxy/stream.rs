@@ -73,8 +73,13 @@ impl Progress {
         }
     }
 
+    /// The service asks for the next part: from now on it is the client's time, however long the service took.
     fn waits_for_client(&self) {
-        self.state().waits_for = Party::Client;
+        let mut state = self.state();
+        if state.waits_for != Party::Client {
+            state.moved_at = Instant::now();
+            state.waits_for = Party::Client;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -121,5 +126,22 @@ impl hyper::body::Body for Followed {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_service_took_is_no_time_of_the_client() {
+        const LIMIT: Duration = Duration::from_millis(400);
+        let progress = Progress::start(None, LIMIT);
+        tokio::time::sleep(LIMIT / 2).await;
+        let asked = Instant::now();
+        progress.waits_for_client();
+        progress.waits_for_client();
+        assert_eq!(progress.stalled(LIMIT).await, Party::Client);
+        assert!(asked.elapsed() >= LIMIT);
     }
 }

@@ -67,6 +67,17 @@ async fn an_event_lies_on_both_queues_with_its_bike_and_its_time_in_utc() {
     assert_eq!(body, expected);
 }
 
+/// "Try it out" sends it as it is.
+#[tokio::test]
+async fn the_example_of_the_document_is_accepted() {
+    let gateway = before(1).await;
+    let document = gateway.client.get("/api-docs/openapi.json").await.json(200);
+    let body = &document["paths"]["/api/bikes/{id}/events"]["post"]["requestBody"];
+    let example = &body["content"]["application/json"]["example"];
+    // It is right, and there is no broker.
+    gateway.client.post(PATH, example).await.problem(503);
+}
+
 #[tokio::test]
 async fn without_a_time_it_is_now() {
     let broker = TestBroker::create().await;

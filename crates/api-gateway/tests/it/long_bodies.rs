@@ -12,12 +12,13 @@ use crate::{
 
 const MIB: usize = 1_024 * 1_024;
 
-/// A body may take 300 ms elsewhere, and an answer as long; a stream may stand still for a second.
+/// A body may take 300 ms elsewhere, and an answer as long; a stream may stand still for ten times the
+/// pause of the slowest client here.
 const WAITS: Waits = Waits {
     upload: Duration::from_millis(300),
     answer: Duration::from_millis(300),
-    silence: Duration::from_secs(1),
-    report: Duration::from_secs(5),
+    silence: Duration::from_secs(2),
+    report: Duration::from_secs(20),
     heartbeat: Duration::from_secs(45),
 };
 

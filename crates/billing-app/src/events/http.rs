@@ -66,7 +66,7 @@ pub(super) async fn list(State(app): State<App>, page: Page<Uuid>) -> Result<Res
 
 /// Get an event
 ///
-/// The event with this id.
+/// The event with this id, as it is kept.
 #[utoipa::path(get, path = "/api/events/{id}", tag = "events",
     params(("id" = Uuid, Path, example = "0198c0de-0000-7849-8000-000000000002")), responses(
     (status = 200, body = Event, description = "The event"),
@@ -80,7 +80,7 @@ pub(super) async fn get(State(app): State<App>, Id(id): Id) -> Result<Json<Event
 
 /// Remove an event
 ///
-/// It counts in no report from then on.
+/// Reports do not count it any more.
 #[utoipa::path(delete, path = "/api/events/{id}", tag = "events",
     params(("id" = Uuid, Path, example = "0198c0de-0000-7849-8000-000000000002")), responses(
     (status = 204, description = "It is gone"),

@@ -84,15 +84,13 @@ fn quality(accepted: &str, ranges: [&str; 3]) -> u16 {
 /// The weight of a parameter `q`; one that is no number weighs nothing.
 fn weight_of(parameter: &str) -> Option<u16> {
     let (name, value) = parameter.split_once('=')?;
-    let digits = |text: &str| format!("{text:0<3}").parse().ok();
-    let weight = || match value.split_once('.') {
-        Some(("0", decimals)) if decimals.len() <= 3 => digits(decimals),
-        None if value == "0" => Some(0),
-        Some(("1", decimals)) if decimals.bytes().all(|byte| byte == b'0') => Some(1_000),
-        None if value == "1" => Some(1_000),
-        _ => Some(0),
+    let is_number = |text: &str| text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let weight = || match value.split_once('.').unwrap_or((value, "")) {
+        ("0", decimals) if is_number(decimals) => format!("{decimals:0<3}").parse().unwrap_or(0),
+        ("1", decimals) if decimals.bytes().all(|byte| byte == b'0') => 1_000,
+        _ => 0,
     };
-    name.trim().eq_ignore_ascii_case("q").then(weight)?
+    name.trim().eq_ignore_ascii_case("q").then(weight)
 }
 
 #[cfg(test)]
@@ -126,6 +124,8 @@ mod tests {
             "text/csv;q=0.5, */*",
             "text/html",
             "text/csv;q=x",
+            "text/csv;q=0.x",
+            "text/csv;q=0.+9",
             "",
         ] {
             assert!(!preferred(accept), "{accept}");

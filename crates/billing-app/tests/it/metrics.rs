@@ -1,9 +1,14 @@
 //! What the billing counts, and that it is documented.
+//!
+//! Each test has metrics of its own: its runtime has one thread, and all that the thread records goes there. The metrics of
+//! the process have what every other test records beside it.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use billing_app::{Limits, metrics::METRICS, orders, timer};
-use testing::{Client, repository::table, until};
+use metrics::set_default_local_recorder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use testing::{repository::table, until};
 use uuid::Uuid;
 
 use crate::{
@@ -12,13 +17,16 @@ use crate::{
     shop::Shop,
 };
 
-/// The value of a metric with one label; 0 when it is not there yet. Other tests of this process count as well.
-async fn value(client: &Client, name: &str, label: &str) -> u64 {
-    let metrics = client.get("/metrics").await;
-    let metrics = str::from_utf8(&metrics.body).unwrap();
+fn recorder() -> PrometheusRecorder {
+    PrometheusBuilder::new().build_recorder()
+}
+
+/// The value of a metric with one label, if it was recorded.
+fn value(recorder: &PrometheusRecorder, name: &str, label: &str) -> Option<u64> {
     let line = format!("{name}{{{label}}} ");
-    let value = metrics.lines().find_map(|text| text.strip_prefix(&line));
-    value.map_or(0, |value| value.parse().unwrap())
+    let metrics = recorder.handle().render();
+    let value = metrics.lines().find_map(|text| text.strip_prefix(&line))?;
+    Some(value.parse().unwrap())
 }
 
 #[test]
@@ -32,54 +40,68 @@ fn every_metric_is_documented_and_no_other() {
 
 #[tokio::test]
 async fn ended_orders_are_counted_by_their_status() {
+    let recorder = recorder();
+    let _recording = set_default_local_recorder(&recorder);
     let shop = Shop::open().await;
-    let client = &shop.billing.client;
-    for (update, status) in [("SUCCESS", "SHIPPED"), ("FAIL", "CANCELLED")] {
+    let ends = [("SUCCESS", "SHIPPED"), ("FAIL", "CANCELLED")];
+    let counted = |status| {
         let label = format!("status=\"{status}\"");
-        let before = value(client, "billing_orders_ended_total", &label).await;
+        value(&recorder, "billing_orders_ended_total", &label)
+    };
+    for (update, status) in ends {
+        assert_eq!(counted(status), None);
         let id = shop.user().order().await;
         shop.update(&id, update).await;
-        let counted = async || value(client, "billing_orders_ended_total", &label).await > before;
-        until(counted, "the end is counted").await;
+        until(
+            async || counted(status) == Some(1),
+            "the end is counted once",
+        )
+        .await;
     }
+    assert_eq!(ends.map(|(_, status)| counted(status)), [Some(1); 2]);
 }
 
 #[tokio::test]
 async fn repeated_questions_are_counted_by_their_timer() {
+    let recorder = recorder();
+    let _recording = set_default_local_recorder(&recorder);
     let limits = Limits {
         orders: orders::Limits {
             answer: Duration::from_millis(100),
-            again: 1,
+            again: 2,
             ..orders::Limits::default()
         },
         ..Limits::default()
     };
     let shop = Shop::open_within(&limits).await;
-    let client = &shop.billing.client;
-    let timer = "timer=\"orders-timer\"";
-    let before = value(client, "billing_questions_repeated_total", timer).await;
     let id = shop.user().order().await;
     shop.until_state(&id, "CANCELLED").await;
-    assert!(value(client, "billing_questions_repeated_total", timer).await > before);
+    let (name, timer) = ("billing_questions_repeated_total", "timer=\"orders-timer\"");
+    assert_eq!(value(&recorder, name, timer), Some(2));
 }
 
 #[tokio::test]
 async fn logins_are_counted_by_their_result() {
+    let recorder = recorder();
+    let _recording = set_default_local_recorder(&recorder);
     let servers = Servers::prepare().await;
     let billing = servers.start_parts(&["--only", "http"]).await.unwrap();
     register(&billing.client, "ann").await;
     for (password, status, result) in [(PASSWORD, 200, "done"), ("wrong", 401, "refused")] {
         let label = format!("result=\"{result}\"");
-        let before = value(&billing.client, "billing_logins_total", &label).await;
+        let counted = || value(&recorder, "billing_logins_total", &label);
+        assert_eq!(counted(), None);
         let answer = login(&billing.client, "ann", password).await;
         assert_eq!(answer.status, status);
-        assert!(value(&billing.client, "billing_logins_total", &label).await > before);
+        assert_eq!(counted(), Some(1));
     }
 }
 
 /// A message for a queue that does not exist stays in the outbox.
 #[tokio::test]
 async fn a_message_that_is_not_taken_pauses_the_timers_and_the_metric_tells() {
+    let recorder = recorder();
+    let _recording = set_default_local_recorder(&recorder);
     let limits = Limits {
         timers: timer::Limits {
             outbox: Duration::from_millis(100),
@@ -88,14 +110,14 @@ async fn a_message_that_is_not_taken_pauses_the_timers_and_the_metric_tells() {
         ..Limits::default()
     };
     let servers = Servers::prepare_shop().await;
-    // Timers of other tests of this process set the metric as well, so both states are awaited.
     let only = ["--only", "outbox,orders-timer"];
-    let billing = servers.start_within(&only, &limits).await.unwrap();
+    let _billing = servers.start_within(&only, &limits).await.unwrap();
     let paused = async |wanted: u64| {
-        let name = "billing_timer_paused";
-        let paused = async || value(&billing.client, name, "timer=\"orders-timer\"").await;
-        until(async || paused().await == wanted, "the timer is told of").await;
+        let timer = "timer=\"orders-timer\"";
+        let paused = || value(&recorder, "billing_timer_paused", timer);
+        until(async || paused() == Some(wanted), "the timer is told of").await;
     };
+    paused(0).await;
     let insert = format!(
         "INSERT INTO outbox (id, route, body, headers) VALUES ('{}', 'queue:none', '{{}}', '{{}}')",
         Uuid::new_v4()

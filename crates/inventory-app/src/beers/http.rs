@@ -24,7 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     model::{Beer, Content, Filter},
     price,
-    rules::{NAME_MAX, check_image, check_sku},
+    rules::{NAME_MAX, check_image, check_name, check_sku},
 };
 use crate::App;
 
@@ -43,8 +43,8 @@ pub(super) struct NewBeerBody {
         pattern = r"^[!-.0-\[\]-~]+$"
     )]
     sku: String,
-    /// 1 to 255 characters; blanks around them do not count.
-    #[garde(length(chars, min = 1, max = NAME_MAX))]
+    /// 1 to 255 characters, one of them visible; blanks around them do not count.
+    #[garde(custom(rule(check_name)))]
     #[schema(
         example = "India Pale Ale",
         min_length = 1,
@@ -75,8 +75,8 @@ pub(super) struct BeerBody {
     #[garde(skip)]
     #[schema(example = "IPA-1", min_length = 1, max_length = 255)]
     sku: Option<String>,
-    /// 1 to 255 characters; blanks around them do not count.
-    #[garde(length(chars, min = 1, max = NAME_MAX))]
+    /// 1 to 255 characters, one of them visible; blanks around them do not count.
+    #[garde(custom(rule(check_name)))]
     #[schema(
         example = "India Pale Ale",
         min_length = 1,

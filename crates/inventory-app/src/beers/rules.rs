@@ -2,7 +2,7 @@
 
 use axum::http::{Uri, uri::Scheme};
 
-use crate::segment;
+use crate::{segment, visible::is_visible};
 
 /// The longest sku, in characters.
 pub(super) const SKU_MAX: usize = 255;
@@ -19,6 +19,17 @@ pub(super) fn check_sku(sku: &str) -> Result<(), &'static str> {
         return Err("must have 1 to 255 characters");
     }
     segment::check(sku)
+}
+
+/// A name has something to see; blanks and joiners of characters are welcome inside.
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+    if !matches!(name.chars().count(), 1..=NAME_MAX) {
+        return Err("must have 1 to 255 characters");
+    }
+    if !name.chars().any(is_visible) {
+        return Err("must have a visible character");
+    }
+    Ok(())
 }
 
 /// An http(s) URL, or a path that starts with one slash. Two would name another host, and browsers take a backslash for a slash.
@@ -104,6 +115,17 @@ mod tests {
         ] {
             let sku = format!("a{hidden}");
             assert!(check_sku(&sku).is_err(), "{sku:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_a_visible_character() {
+        let family = "\u{1f468}\u{200d}\u{1f469}";
+        for name in ["x", "India Pale Ale", "\u{200b}é", family, &"x".repeat(255)] {
+            assert_eq!(check_name(name), Ok(()), "{name:?}");
+        }
+        for name in ["", "\u{200b}", "\u{2800} \u{3164}", &"x".repeat(256)] {
+            assert!(check_name(name).is_err(), "{name:?}");
         }
     }
 

@@ -122,6 +122,9 @@ impl Rows for Matching {
     type Row = BikeBody;
     type Key = Key;
 
+    /// A page is one query: each query by place looks at all bikes of its area, and a bike is short.
+    const CHUNK: u16 = list::MAX_PAGE + 1;
+
     async fn after(&self, last: Option<Key>, count: u16) -> Result<Vec<BikeBody>, Problem> {
         let filter = self.filter.clone();
         if last.is_some_and(|last| last.distance.is_some() != filter.near.is_some()) {

@@ -127,7 +127,7 @@ async fn other_fields_have_their_rules() {
             "{sku:?}"
         );
     }
-    for name in ["", " \t", &"x".repeat(256), "a\0"] {
+    for name in ["", " \t", "\u{200b}\u{200b}", &"x".repeat(256), "a\0"] {
         assert_eq!(
             inventory.refused("name", json!(name)).await,
             "/name",

@@ -1,8 +1,9 @@
 //! Another service, as a service asks it: over connections of its own, and bounded.
 //!
 //! Promises: an answer or an error comes within [`Limits::time`], whatever the other does; no answer above
-//! [`Limits::bytes`] is read; at most [`Limits::in_flight`] questions are open, and the others wait within their time. A GET
-//! is sent again, once, when it failed before the head of its answer. The request's id and trace travel with it.
+//! [`Limits::bytes`] is read; at most [`Limits::in_flight`] questions are open, and the others wait within their time. A
+//! question is sent again, once, when it failed before the head of its answer: asking twice must do no harm. The id and the
+//! trace of the request that needs the answer travel with it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,17 +11,17 @@ use axum::{
     BoxError,
     body::Bytes,
     http::{
-        HeaderValue, Request, StatusCode, Uri, header,
+        HeaderValue, Method, Request, StatusCode, Uri, header,
         uri::{Authority, InvalidUri},
     },
 };
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::context::RequestContext;
@@ -63,7 +64,7 @@ impl Default for Limits {
 pub struct JsonClient {
     name: &'static str,
     authority: Authority,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpConnector, Full<Bytes>>,
     limits: Limits,
     permits: Arc<Semaphore>,
 }
@@ -74,6 +75,9 @@ pub enum AskError {
     /// The request cannot be made.
     #[error("the request cannot be made")]
     Request(#[from] axum::http::Error),
+    /// The body of the question cannot be written.
+    #[error("the question cannot be written")]
+    Question(#[source] serde_json::Error),
     /// No whole answer in time.
     #[error("no answer within {0:?}")]
     Late(Duration),
@@ -152,9 +156,25 @@ impl JsonClient {
         path: &str,
         context: &RequestContext,
     ) -> Result<T, AskError> {
-        let answer = timeout(self.limits.time, self.fetch(path, context)).await;
-        let answer = answer.unwrap_or(Err(AskError::Late(self.limits.time)))?;
-        Ok(serde_json::from_slice(&answer)?)
+        self.ask(&self.request(Method::GET, path, Bytes::new(), Some(context))?)
+            .await
+    }
+
+    /// The JSON that answers a POST of `body` to `path`, for the request `context` if there is one.
+    ///
+    /// # Errors
+    /// [`AskError`], also for an answer that is no 2xx.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        context: Option<&RequestContext>,
+    ) -> Result<T, AskError> {
+        let body = serde_json::to_vec(body).map_err(AskError::Question)?;
+        let mut request = self.request(Method::POST, path, body.into(), context)?;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        self.ask(&request).await
     }
 
     /// The 503 for a question that got no answer.
@@ -164,16 +184,27 @@ impl JsonClient {
         Problem::unavailable(detail).because(error)
     }
 
-    async fn fetch(&self, path: &str, context: &RequestContext) -> Result<Bytes, AskError> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: &Request<Full<Bytes>>,
+    ) -> Result<T, AskError> {
+        let answer = timeout(self.limits.time, self.fetch(request)).await;
+        let answer = answer.unwrap_or(Err(AskError::Late(self.limits.time)))?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    async fn fetch(&self, request: &Request<Full<Bytes>>) -> Result<Bytes, AskError> {
         // The semaphore is never closed; without a permit the question would only be one more.
         let _permit = self.permits.acquire().await;
-        let answer = self.send(&self.request(path, context)?).await?;
-        if !answer.status().is_success() {
-            return Err(AskError::Status(answer.status()));
-        }
+        let answer = self.send(request).await?;
+        let status = answer.status();
+        // Read whole whatever the status is, so that the connection is kept.
         let body = Limited::new(answer.into_body(), self.limits.bytes)
             .collect()
             .await;
+        if !status.is_success() {
+            return Err(AskError::Status(status));
+        }
         body.map(|body| body.to_bytes()).map_err(AskError::Body)
     }
 
@@ -181,7 +212,7 @@ impl JsonClient {
     /// connect is not repeated: the service is absent.
     async fn send(
         &self,
-        request: &Request<Empty<Bytes>>,
+        request: &Request<Full<Bytes>>,
     ) -> Result<hyper::Response<Incoming>, legacy::Error> {
         match self.client.request(request.clone()).await {
             Err(error) if !error.is_connect() => {
@@ -194,21 +225,24 @@ impl JsonClient {
 
     fn request(
         &self,
+        method: Method,
         path: &str,
-        context: &RequestContext,
-    ) -> Result<Request<Empty<Bytes>>, axum::http::Error> {
+        body: Bytes,
+        context: Option<&RequestContext>,
+    ) -> Result<Request<Full<Bytes>>, axum::http::Error> {
         let uri = Uri::builder()
             .scheme("http")
             .authority(self.authority.clone())
             .path_and_query(path)
             .build()?;
-        Request::get(uri)
-            .header(
-                header::HOST,
-                HeaderValue::try_from(self.authority.as_str())?,
-            )
-            .header(X_REQUEST_ID, context.id.clone())
-            .header(TRACEPARENT, context.trace.child().to_string())
-            .body(Empty::new())
+        let host = HeaderValue::try_from(self.authority.as_str())?;
+        let mut request = Request::builder().method(method).uri(uri);
+        request = request.header(header::HOST, host);
+        if let Some(context) = context {
+            request = request
+                .header(X_REQUEST_ID, context.id.clone())
+                .header(TRACEPARENT, context.trace.child().to_string());
+        }
+        request.body(Full::new(body))
     }
 }

@@ -24,7 +24,7 @@ use tokio::{
 
 use argon2id::Memory;
 
-/// The most common passwords of 8 or more characters, in lower case.
+/// The most common passwords of 8 or more characters, in lower case; most are from Django, whose notice is in `common.LICENSE`.
 const COMMON: &str = include_str!("common.txt");
 
 /// How many passwords are hashed, and how many wait for it.

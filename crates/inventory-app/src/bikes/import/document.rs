@@ -1,13 +1,10 @@
 //! One item of the file: a bike, or why it is none.
 
-use messages::geo::Point;
+use messages::{geo::Point, locations::BIKE_ID_MAX};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::{bikes::model::Import, segment};
-
-/// The longest id, in characters.
-const ID_MAX: usize = 64;
 
 /// The last step of a path that is not a bike: `GET /api/bikes/stream`.
 const RESERVED: &str = "stream";
@@ -124,7 +121,7 @@ fn field<T: DeserializeOwned>(name: &str, json: &RawValue) -> Result<T, String> 
 }
 
 fn check_id(id: &str) -> Result<(), &'static str> {
-    if !matches!(id.chars().count(), 1..=ID_MAX) {
+    if !matches!(id.chars().count(), 1..=BIKE_ID_MAX) {
         return Err("id: must have 1 to 64 characters");
     }
     if id == RESERVED {

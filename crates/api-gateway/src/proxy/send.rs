@@ -1,0 +1,143 @@
+//! One exchange with a service: a request is sent, and the head of its answer awaited.
+//!
+//! What the request is decides how: one that may be sent twice, one that must not, or a body of any length. Each way bounds
+//! every wait, and tells who was late.
+
+use std::{pin::pin, time::Duration};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::Request,
+    http::{HeaderMap, Method, header, request::Parts},
+    response::Response,
+};
+use hyper::body::Incoming;
+use platform::{error::chain, http::answer_limit::AnswerLimit, problem::Problem};
+use tokio::{
+    select,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Upstream, Waits, body, request_timeout,
+    stream::{self, Party, Progress},
+    too_large,
+};
+use crate::table::LimitClass;
+
+/// By how much the limit of a request's answer is longer than the waits within it: so its client is told who was late.
+const MARGIN: Duration = Duration::from_secs(1);
+
+impl Upstream {
+    /// Sends a request whose head is the service's already, within the bounds of `limit`.
+    pub(super) async fn send(
+        &self,
+        head: Parts,
+        body: Body,
+        limit: LimitClass,
+    ) -> Result<Response<Incoming>, Problem> {
+        if is_repeatable(&head.method, &body) {
+            self.send_repeatable(head, limit).await
+        } else if limit == LimitClass::Stream {
+            self.send_stream(head, body).await
+        } else {
+            self.send_once(head, body, limit.body()).await
+        }
+    }
+
+    /// Sends a request that may be sent twice. The usual failure is a connection that the service closes just as the
+    /// request arrives. A failed connect is not repeated: the service is absent, and the client waits for its 503.
+    async fn send_repeatable(
+        &self,
+        head: Parts,
+        limit: LimitClass,
+    ) -> Result<Response<Incoming>, Problem> {
+        let wait = self.answer_wait(&head, limit);
+        let request = || Request::from_parts(head.clone(), Body::empty());
+        let attempts = async {
+            match self.client.request(request()).await {
+                Err(error) if !error.is_connect() => {
+                    tracing::debug!(service = self.name, error = chain(&error), "sent again");
+                    self.client.request(request()).await
+                }
+                answer => answer,
+            }
+        };
+        match timeout(wait, attempts).await {
+            Ok(answer) => answer.map_err(|error| self.failure(error)),
+            Err(_) => Err(self.gateway_timeout()),
+        }
+    }
+
+    /// Sends a request that must not be sent twice. The service's time begins when the client has sent its body.
+    async fn send_once(
+        &self,
+        head: Parts,
+        body: Body,
+        limit: usize,
+    ) -> Result<Response<Incoming>, Problem> {
+        if declared_length(&head.headers) > limit as u64 {
+            return Err(too_large());
+        }
+        let (body, sent) = body::upload(body, limit);
+        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
+        let answer = select! {
+            biased;
+            answer = &mut answer => Ok(answer),
+            () = sent.cancelled() => timeout(self.waits.answer, answer)
+                .await
+                .map_err(|_| self.gateway_timeout()),
+            () = sleep(self.waits.upload) => Err(request_timeout()),
+        };
+        answer?.map_err(|error| self.failure(error))
+    }
+
+    /// Sends a body of any length. Neither party may let it stand still for longer than [`Waits::silence`].
+    async fn send_stream(&self, head: Parts, body: Body) -> Result<Response<Incoming>, Problem> {
+        let Waits {
+            silence, report, ..
+        } = self.waits;
+        let progress = Progress::start(answer_limit(&head), silence + report + MARGIN);
+        let (body, sent) = stream::follow(body, &progress);
+        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
+        let answer = select! {
+            biased;
+            answer = &mut answer => Ok(answer),
+            () = sent.cancelled() => timeout(report, answer)
+                .await
+                .map_err(|_| self.gateway_timeout()),
+            party = progress.stalled(silence) => Err(match party {
+                Party::Client => request_timeout(),
+                Party::Service => self.gateway_timeout(),
+            }),
+        };
+        answer?.map_err(|error| self.failure(error))
+    }
+
+    /// How long the service may take to answer; the request's own limit is extended to it.
+    fn answer_wait(&self, head: &Parts, limit: LimitClass) -> Duration {
+        if limit != LimitClass::Report {
+            return self.waits.answer;
+        }
+        if let Some(limit) = answer_limit(head) {
+            limit.extend(self.waits.report + MARGIN);
+        }
+        self.waits.report
+    }
+}
+
+fn answer_limit(head: &Parts) -> Option<AnswerLimit> {
+    head.extensions.get().cloned()
+}
+
+fn is_repeatable(method: &Method, body: &Body) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) && body.is_end_stream()
+}
+
+/// 0 when it is not declared; the body is counted while it streams in any case. hyper has checked that it is a number.
+fn declared_length(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH);
+    length
+        .and_then(|length| length.to_str().ok()?.parse().ok())
+        .unwrap_or(0)
+}
