@@ -17,7 +17,7 @@ use platform::{
     http::json,
     problem::{FieldError, Problem},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ pub(crate) struct PostedEvent {
     location: Point,
     /// RFC 3339, from 1970 on, at most 5 minutes in the future; kept in microseconds. When the event comes, if it is left out.
     #[garde(skip)]
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "recorded_at")]
     #[schema(example = "2026-11-01T12:00:00.250Z")]
     recorded_at: Option<OffsetDateTime>,
 }
@@ -98,6 +98,30 @@ fn message(posted: &Posted) -> Result<Bytes, Problem> {
     Ok(location.encode().into())
 }
 
+/// The parser's own words are those of its parts.
+fn recorded_at<'de, D: Deserializer<'de>>(time: D) -> Result<Option<OffsetDateTime>, D::Error> {
+    time::serde::rfc3339::option::deserialize(time)
+        .map_err(|_| D::Error::custom("must be a time as in RFC 3339 with its offset"))
+}
+
 fn wrong_time(detail: &str) -> Problem {
     Problem::unprocessable(vec![FieldError::new("/recorded_at", detail)])
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_time_is_told_in_the_words_of_a_client() {
+        for time in [r#""now""#, r#""""#, r#""2026-11-22T10:15:00""#, "1", "{}"] {
+            let body = format!(
+                r#"{{"location":{{"type":"Point","coordinates":[1,2]}},"recorded_at":{time}}}"#
+            );
+            let refused = json::parse_object::<PostedEvent>(body.as_bytes()).unwrap_err();
+            let told = "/recorded_at must be a time as in RFC 3339 with its offset";
+            assert_eq!(refused.summary(), told, "{time}");
+        }
+    }
 }

@@ -25,6 +25,10 @@ pub const LONGITUDE_MAX: f64 = 180.0;
 /// The largest latitude; the smallest is its negative.
 pub const LATITUDE_MAX: f64 = 90.0;
 
+/// Degrees nearer to zero than this, a ten-millionth of a metre, are zero. PostgreSQL refuses a product that underflows, in a
+/// distance as in an index of places.
+const DEGREES_MIN: f64 = 1e-12;
+
 /// What a refused point is told.
 const POINT: &str =
     "a GeoJSON Point: {\"type\": \"Point\", \"coordinates\": [longitude, latitude]}";
@@ -75,10 +79,14 @@ impl Point {
     }
 }
 
-/// The degrees, if they are within the bounds. A negative zero becomes zero: it is the same place.
+/// The degrees, if they are within the bounds. What is as good as zero becomes zero, a negative zero too: it is the same place.
 fn within(degrees: f64, max: f64) -> Option<f64> {
     let fits = (-max..=max).contains(&degrees);
-    fits.then_some(degrees + 0.0)
+    fits.then_some(if degrees.abs() < DEGREES_MIN {
+        0.0
+    } else {
+        degrees
+    })
 }
 
 impl Serialize for Point {
@@ -234,6 +242,14 @@ mod tests {
             let point = read(edge).unwrap();
             assert!(!serde_json::to_string(&point).unwrap().contains("-0"));
         }
+    }
+
+    #[test]
+    fn what_is_as_good_as_zero_is_zero() {
+        for tiny in ["[1e-13,-1e-13]", "[5e-324,-5e-324]", "[1e-200,-1e-400]"] {
+            assert_eq!(read(tiny), Ok(Point::new(0.0, 0.0).unwrap()), "{tiny}");
+        }
+        assert_ne!(read("[1e-12,0]"), read("[0,0]"));
     }
 
     #[test]

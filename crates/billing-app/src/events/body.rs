@@ -170,11 +170,15 @@ mod tests {
         assert_eq!(told(good), None);
         assert_eq!(told(&format!(" {good}\r")), None);
         for (from, to, detail) in [
-            (r#""client":1"#, r#""client":1.5"#, "/client must be i64"),
+            (
+                r#""client":1"#,
+                r#""client":1.5"#,
+                "/client must be an integer",
+            ),
             (
                 r#""client":1"#,
                 r#""client":9223372036854775808"#,
-                "/client must be i64",
+                "/client must be an integer",
             ),
             (r#""b""#, r#""b\u0000""#, "/category must not contain NUL"),
             (r#""b""#, r#""""#, "/category length is lower than 1"),

@@ -63,8 +63,12 @@ const HOURS: [u64; 24] = [
     3, 2, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 10, 9, 8, 8, 9, 11, 13, 15, 16, 14, 9, 5,
 ];
 
-fn parse_day(text: &str) -> Result<Date, time::error::Parse> {
-    Date::parse(text, format_description!("[year]-[month]-[day]"))
+/// The first event lies two years before: all of them are in the years 1 to 9999, as those that are posted.
+fn parse_day(text: &str) -> Result<Date, &'static str> {
+    let day = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+    let day =
+        day.filter(|day| text.starts_with(|sign: char| sign.is_ascii_digit()) && day.year() > 2);
+    day.ok_or("it must be a day as 2026-11-01, of the years 3 to 9999")
 }
 
 /// Makes the events and writes them; tells the progress on standard error.
@@ -171,6 +175,22 @@ mod tests {
     fn a_seed_gives_the_same_events_and_another_seed_others() {
         assert_eq!(events(1, 500), events(1, 500));
         assert_ne!(events(1, 500), events(2, 500));
+    }
+
+    #[test]
+    fn all_events_lie_in_years_that_are_kept() {
+        for text in ["0003-01-01", "2026-11-01", "9999-12-31"] {
+            assert!(parse_day(text).is_ok(), "{text}");
+        }
+        for text in [
+            "0002-12-31",
+            "-0500-01-01",
+            "-4000-01-01",
+            "+2026-11-01",
+            "now",
+        ] {
+            assert!(parse_day(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -118,7 +118,8 @@ pub(super) async fn create(
         return Ok(Json(summary).into_response());
     }
     DefaultBodyLimit::max(JSON_MAX).apply(&mut request);
-    match OneOrMany::from_request(request, &()).await? {
+    let body = OneOrMany::from_request(request, &()).await;
+    match body.map_err(name_both_types)? {
         OneOrMany::One(body) => create_one(&app, body).await,
         OneOrMany::Many(bodies) => create_many(&app, bodies).await,
     }
@@ -148,6 +149,17 @@ fn is_ndjson(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(NDJSON))
+}
+
+/// The extractor knows of JSON alone.
+fn name_both_types(problem: Problem) -> Problem {
+    match problem.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
+            problem.status(),
+            "the content type must be application/json or application/x-ndjson",
+        ),
+        _ => problem,
+    }
 }
 
 fn no_such_event() -> Problem {

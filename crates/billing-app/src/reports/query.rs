@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    num::NonZeroU16,
+    str::FromStr,
 };
 
 use platform::problem::Problem;
@@ -146,7 +146,6 @@ impl Parameters {
     }
 
     fn filters(&mut self) -> Result<Vec<Filter>, Problem> {
-        let integer = |text: &str| text.parse::<i64>().ok();
         let text = |text: &str| {
             (1..=TEXT_MAX)
                 .contains(&text.chars().count())
@@ -155,10 +154,10 @@ impl Parameters {
         let texts = "texts of 1 to 100 characters";
         let mut filters = Vec::new();
         filters.extend(
-            self.list("clients", "integers", integer)?
+            self.list("clients", "integers", number)?
                 .map(Filter::Clients),
         );
-        let groups = self.list("client_groups", "integers", integer)?;
+        let groups = self.list("client_groups", "integers", number)?;
         filters.extend(groups.map(Filter::ClientGroups));
         let devices = self.list("device_types", texts, text)?;
         filters.extend(devices.map(Filter::DeviceTypes));
@@ -194,13 +193,12 @@ impl Parameters {
 
     fn offset(&mut self) -> Result<u32, Problem> {
         let rule = "must be a number from 0 to 4294967295";
-        let offset = self.one("offset", rule, |text| text.parse().ok())?;
+        let offset = self.one("offset", rule, number)?;
         Ok(offset.unwrap_or_default())
     }
 
     fn limit(&mut self) -> Result<u16, Problem> {
-        let parse = |text: &str| text.parse().ok().map(NonZeroU16::get);
-        let within = |text: &str| parse(text).filter(|limit| *limit <= LIMIT_MAX);
+        let within = |text: &str| number(text).filter(|limit| (1..=LIMIT_MAX).contains(limit));
         let limit = self.one("limit", "must be a number from 1 to 1000", within)?;
         Ok(limit.unwrap_or(LIMIT))
     }
@@ -217,6 +215,34 @@ impl Parameters {
     }
 }
 
+/// Rust alone would read a plus before the digits.
+fn number<N: FromStr>(text: &str) -> Option<N> {
+    let number = text.parse().ok();
+    number.filter(|_| !text.starts_with('+'))
+}
+
 fn refused(parameter: &str, why: &str) -> Problem {
     Problem::bad_request(format!("`{parameter}` {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &str, value: &str) -> Result<ReportQuery, Problem> {
+        ReportQuery::parse(vec![(name.into(), value.into())])
+    }
+
+    #[test]
+    fn numbers_have_digits_and_no_plus() {
+        for name in ["offset", "limit", "clients", "client_groups"] {
+            assert!(parse(name, "1").is_ok(), "{name}");
+            for wrong in ["+1", " 1", "1 ", "1_0", "\u{661}"] {
+                assert!(parse(name, wrong).is_err(), "{name}={wrong}");
+            }
+        }
+        for text in ["-1", "-9223372036854775808"] {
+            assert!(parse("clients", text).is_ok(), "{text}");
+        }
+    }
 }

@@ -104,6 +104,10 @@ pub(super) enum Moment {
 
 impl Moment {
     pub(super) fn parse(text: &str) -> Option<Self> {
+        // `time` reads a sign before the year.
+        if !text.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return None;
+        }
         let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
         let moment = match day {
             Ok(day) => Self::Day(day),
@@ -167,6 +171,7 @@ mod tests {
             "2026-02-29",
             "2026-13-01",
             "2026-1-1",
+            "+2026-01-01",
             "20260101",
             "0000-01-01",
             "-2026-01-01",

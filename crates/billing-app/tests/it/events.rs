@@ -214,7 +214,11 @@ async fn wrong_fields_are_named_and_never_a_500() {
         .client
         .request("POST", "/api/events")
         .body(event().to_string());
-    testing::send(plain).await.problem(415);
+    let refused = testing::send(plain).await.problem(415);
+    assert_eq!(
+        refused["detail"],
+        "the content type must be application/json or application/x-ndjson"
+    );
 }
 
 #[tokio::test]

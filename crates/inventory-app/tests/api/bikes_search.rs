@@ -5,7 +5,7 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use testing::until;
 
 use crate::helpers::{Inventory, text};
@@ -216,6 +216,25 @@ async fn a_place_is_near_over_the_antimeridian() {
     );
     let found = inventory.search("bbox=179.9995,-1,-179.9995,1").await;
     assert_eq!(found, [(2, None), (3, None)]);
+}
+
+/// The square of such a difference is smaller than any float, which PostgreSQL refuses.
+#[tokio::test]
+async fn places_that_hardly_differ_are_one_place() {
+    let inventory = Inventory::start().await;
+    for coordinates in ["[0,0]", "[1e-200,-1e-200]", "[5e-324,5e-324]"] {
+        let body = format!(r#"{{"location":{{"type":"Point","coordinates":{coordinates}}}}}"#);
+        let bike = inventory.client.post_text("/api/bikes", body).await;
+        let bike = bike.json(201);
+        assert_eq!(bike["location"]["coordinates"], json!([0.0, 0.0]));
+    }
+    for centre in ["0,0", "-1e-200,1e-200", "5e-324,5e-324", "1e-12,0"] {
+        let found = format!("/api/bikes?near={centre}&radius=1");
+        let found = inventory.client.get(&found).await.json(200);
+        let found = found.as_array().unwrap().iter();
+        let distances: Vec<_> = found.map(|bike| &bike["distance_m"]).collect();
+        assert_eq!(distances, [0.0; 3], "{centre}");
+    }
 }
 
 /// Without a limit the list of the nearest is a page, too.

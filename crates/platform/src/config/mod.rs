@@ -141,6 +141,11 @@ fn parse_from<T: CommandFactory + FromArgMatches>(
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<T, ConfigError> {
     let command = with_files(T::command(), &environment)?;
+    let settings: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned()))
+        .collect();
+    let explain = |error| explain(error, &settings);
     let mut matches = command.try_get_matches_from(args).map_err(explain)?;
     T::from_arg_matches_mut(&mut matches).map_err(explain)
 }
@@ -181,13 +186,16 @@ fn read_secret(variable: String, path: PathBuf) -> Result<String, ConfigError> {
     }
 }
 
-/// Turns clap's page into the one line that an operator needs.
-fn explain(error: clap::Error) -> ConfigError {
+/// Turns clap's page into the one line that an operator needs. A missing argument that is no setting keeps the page: it
+/// tells how the command is called.
+fn explain(error: clap::Error, settings: &[String]) -> ConfigError {
     let names = error
         .get(ContextKind::InvalidArg)
         .map(|names| variables(&names.to_string()));
     match (error.kind(), names) {
-        (ErrorKind::MissingRequiredArgument, Some(names)) => ConfigError::Missing(names),
+        (ErrorKind::MissingRequiredArgument, Some(names)) if names_any(&names, settings) => {
+            ConfigError::Missing(names)
+        }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(variable)) => {
             let value = error
                 .get(ContextKind::InvalidValue)
@@ -202,6 +210,12 @@ fn explain(error: clap::Error) -> ConfigError {
         }
         _ => ConfigError::Usage(error),
     }
+}
+
+fn names_any(names: &str, settings: &[String]) -> bool {
+    names
+        .split(", ")
+        .any(|name| settings.iter().any(|setting| setting == name))
 }
 
 /// What clap does not say as a cause: an empty value, or one that is not in a list.
@@ -257,6 +271,17 @@ mod tests {
             error,
             "not set in the environment or .env: SAMPLE_PASSWORD_OF_TEST"
         );
+    }
+
+    /// It is not a setting, so no variable would help.
+    #[test]
+    fn a_missing_argument_is_told_with_the_usage() {
+        #[derive(Debug, clap::Parser)]
+        struct Import {
+            file: String,
+        }
+        let error = parse_from::<Import>(["import".into()], |_| None).unwrap_err();
+        assert!(matches!(error, ConfigError::Usage(_)), "{error}");
     }
 
     #[test]

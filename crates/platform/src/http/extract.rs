@@ -15,6 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use garde::Validate;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -83,6 +84,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         if parts.uri.query().is_some_and(|query| query.contains("%00")) {
             return Err(Problem::bad_request("the query must not contain NUL"));
+        }
+        // The parser would replace such bytes by other characters.
+        let query = percent_decode_str(parts.uri.query().unwrap_or_default());
+        if query.decode_utf8().is_err() {
+            return Err(Problem::bad_request("the query must be UTF-8"));
         }
         let axum::extract::Query(query) = axum::extract::Query::try_from_uri(&parts.uri)?;
         Ok(Self(query))
@@ -237,6 +243,16 @@ mod tests {
         let note = Option::<Json<Note>>::from_request(request, &()).await;
         note.map(|note| note.map(|Json(note)| note.text))
             .map_err(|problem| problem.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn a_query_that_is_not_utf8_is_a_400() {
+        for wrong in ["/query?a=%ff", "/query?%c3=a", "/query?a=1&b=%ed%a0%80"] {
+            assert_eq!(status(wrong).await, 400, "{wrong}");
+        }
+        for right in ["/query?a=%c3%a9&b=%", "/query?a=%zz", "/query"] {
+            assert_eq!(status(right).await, 200, "{right}");
+        }
     }
 
     #[tokio::test]

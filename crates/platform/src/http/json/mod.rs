@@ -133,11 +133,18 @@ fn wrong_field(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldEr
         .map_or(&*text, |(text, _)| text);
     let detail = match text.rsplit_once(", expected ") {
         Some((_, expected)) if expected.starts_with("struct ") => "must be an object".to_owned(),
+        Some((_, expected)) if is_integer_type(expected) => "must be an integer".to_owned(),
         Some((_, expected)) => format!("must be {expected}"),
         None => text.to_owned(),
     };
     let detail: String = detail.chars().take(MAX_DETAIL).collect();
     FieldError::new(place, detail)
+}
+
+/// serde calls an integer by the name of its type in Rust: `i64`.
+fn is_integer_type(expected: &str) -> bool {
+    let bits = expected.strip_prefix(['i', 'u']);
+    bits.is_some_and(|bits| ["8", "16", "32", "64", "128", "size"].contains(&bits))
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -196,6 +203,27 @@ mod tests {
             wrong("{}"),
             r#"{"pointer":"/password","detail":"is missing"}"#
         );
+    }
+
+    /// The names of Rust's types are not the client's.
+    #[test]
+    fn an_integer_is_called_by_that_name() {
+        #[derive(Debug, Deserialize, Validate)]
+        #[garde(allow_unvalidated)]
+        #[expect(dead_code, reason = "only read")]
+        struct Numbers {
+            small: i32,
+            large: Option<u64>,
+        }
+        for body in [
+            r#"{"small":1.5}"#,
+            r#"{"small":"1"}"#,
+            r#"{"small":1,"large":-1}"#,
+        ] {
+            let refused = parse_object::<Numbers>(body.as_bytes()).unwrap_err();
+            let told = refused.summary();
+            assert!(told.ends_with(" must be an integer"), "{body}: {told}");
+        }
     }
 
     #[test]
