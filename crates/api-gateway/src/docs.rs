@@ -234,6 +234,7 @@ fn secure(whole: &mut Value, open: bool) {
 fn refusals(operation: &Operation) -> impl Iterator<Item = (&'static str, &'static str)> {
     let too_many = match operation.rate {
         Some(_) => "Too many requests of this kind, or too many tokens, from this client",
+        None if operation.streams => "Too many open streams, or too many tokens, of this client",
         None => "Too many tokens from this client that have to be checked",
     };
     let forbidden = match operation.access {

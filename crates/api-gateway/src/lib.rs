@@ -7,7 +7,7 @@
 //! - [`table`]: every public operation, who may call it, and what answers it.
 //! - [`edge`]: refuses what is ambiguous, before routing.
 //! - [`auth`]: who calls; [`users`]: whose token it is.
-//! - [`rates`]: how often one client may call.
+//! - [`rates`]: how often one client may call; [`open_streams`]: how many streams it may have.
 //! - [`proxy`]: forwards bytes both ways, and returns the exact answer.
 //! - [`publish`]: a posted body becomes a confirmed message; [`payments`], [`bikes`]: what a posted payment, a posted event is.
 //! - [`idempotency`]: the same request, however often it is sent.
@@ -21,6 +21,7 @@ pub mod docs;
 pub mod edge;
 pub mod idempotency;
 pub mod metrics;
+pub mod open_streams;
 pub mod payments;
 pub mod proxy;
 pub mod publish;
@@ -58,6 +59,7 @@ use tokio_util::sync::CancellationToken;
 
 use auth::Auth;
 use config::{Command, Config};
+use open_streams::OpenStreams;
 use proxy::Upstream;
 use publish::Publishing;
 use rates::Rates;
@@ -78,7 +80,9 @@ pub struct Gateway {
     inventory: Upstream,
     billing: Upstream,
     publishing: Publishing,
-    /// Ends the answers that go on and on.
+    /// Bounds the answers that go on and on.
+    streams: OpenStreams,
+    /// Ends them.
     stop: CancellationToken,
 }
 
@@ -140,8 +144,10 @@ impl Gateway {
             Target::Forward(backend) => {
                 let (upstream, limit) = (self.upstream(backend), operation.limit);
                 if operation.streams {
+                    let stream = self.streams.open(request.extensions())?;
                     let stop = &self.stop;
-                    upstream.forward_stream(request, caller, limit, stop).await
+                    let answer = upstream.forward_stream(request, caller, limit, stop);
+                    Ok(answer.await?.map(|body| proxy::holding(body, stream)))
                 } else {
                     upstream.forward(request, caller, limit).await
                 }
@@ -232,6 +238,7 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
         inventory: upstream("inventory-app", &config.inventory)?,
         billing: upstream("billing-app", &config.billing)?,
         publishing: Publishing::new(broker.clone(), config.idempotency_secret.clone()),
+        streams: OpenStreams::default(),
         stop: bound.intake().stop.clone(),
     });
     let health = broker::health(gateway.health(), &broker, &[]);

@@ -186,7 +186,7 @@ fn too_many(
 }
 
 /// The client of a request. One whose address is unknown shares a place with all such.
-fn client(extensions: &Extensions) -> IpAddr {
+pub(crate) fn client(extensions: &Extensions) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let address = peer.map(|ConnectInfo(address)| address.ip().to_canonical());
     match address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()) {

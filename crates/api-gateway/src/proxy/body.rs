@@ -42,3 +42,11 @@ pub(super) fn until(body: Body, stop: &CancellationToken) -> Body {
     let stop = stop.clone().cancelled_owned();
     Body::from_stream(body.into_data_stream().take_until(stop))
 }
+
+/// The body of an answer, which keeps `guard` until it is sent to its end or given up.
+pub(crate) fn holding(body: Body, guard: impl Send + 'static) -> Body {
+    Body::new(body.map_err(move |error| {
+        let _ = &guard;
+        error
+    }))
+}

@@ -13,6 +13,8 @@ mod headers;
 mod send;
 mod stream;
 
+pub(crate) use body::holding;
+
 use std::{error::Error, time::Duration};
 
 use axum::{

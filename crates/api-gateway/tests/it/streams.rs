@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use api_gateway::proxy::Waits;
+use api_gateway::{open_streams::STREAMS_OF_CLIENT, proxy::Waits};
+use testing::until;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -89,4 +90,28 @@ async fn a_stop_ends_a_stream_in_order() {
     let (stopped, end) = tokio::join!(gateway.running.stop(), rest(&mut client));
     stopped.unwrap();
     assert_eq!(end, "0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn one_client_may_not_have_all_streams() {
+    let stub = begun().await;
+    let gateway = before(stub.port).await;
+    let mut open = Vec::new();
+    for _ in 0..STREAMS_OF_CLIENT {
+        open.push(listening(&gateway).await);
+    }
+    let refused = gateway.client.get("/api/bikes/stream").await;
+    refused.problem(429);
+    assert_eq!(refused.header("retry-after"), "5");
+    gateway.client.get("/health/live").await.json(200);
+    open.pop();
+    let free = async || {
+        let mut client = TcpStream::connect(gateway.address).await.unwrap();
+        let request = b"GET /api/bikes/stream HTTP/1.1\r\nhost: x\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut head = [0; 12];
+        client.read_exact(&mut head).await.unwrap();
+        head == *b"HTTP/1.1 200"
+    };
+    until(free, "the place of a client that has left is free").await;
 }
