@@ -68,8 +68,8 @@ check_rehearsal() { TOOLS=$TOOLS timeout --kill-after=120 600 scripts/tests/mach
 check_schema() {
     local document config=$ROOT/scripts/tools/schemathesis.toml
     document=$(service_url api-gateway)/api-docs/openapi.json
-    SCHEMA_USERNAME=schema-$(random_hex 8) SCHEMA_PASSWORD="a long enough secret"
-    export SCHEMA_USERNAME SCHEMA_PASSWORD
+    SCHEMA_USERNAME=schema-$(random_hex 8) SCHEMA_PASSWORD="a long enough secret" SCHEMA_HOOKS=$ROOT/scripts/tools/schemathesis_hooks.py
+    export SCHEMA_USERNAME SCHEMA_PASSWORD SCHEMA_HOOKS
     curl -fsS -m 10 -o /dev/null -H 'content-type: application/json' "$(service_url api-gateway)/api/users/register" \
         -d "{\"username\":\"$SCHEMA_USERNAME\",\"email\":\"$SCHEMA_USERNAME@example.org\",\"password\":\"$SCHEMA_PASSWORD\"}"
     cd "$DATA" || return # it leaves files where it runs

@@ -42,7 +42,7 @@ pub(super) struct ReportParameters {
     #[param(example = "-sum,date")]
     order_by: Option<String>,
     /// So many groups are left out at the start.
-    #[param(minimum = 0, example = 0)]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4294967295_i64, example = 0)]
     offset: Option<u32>,
     /// At most so many groups; 100 without it.
     #[param(minimum = 1, maximum = 1000, example = 100)]
