@@ -80,7 +80,13 @@ impl Publisher {
         let inbox = Inbox::new(receiver, tasks.stop.clone());
         let (status, state) = Status::new("publisher".into());
         let supervisor = supervisor::Supervisor::new(settings, Arc::clone(&declarations), inbox);
-        tasks.spawn("the publisher", supervisor.run(status));
+        // Without a sender the supervisor would end, which is a failure before the stop: the last handle may be dropped while
+        // the service stops.
+        let sender = requests.clone();
+        tasks.spawn("the publisher", async move {
+            supervisor.run(status).await;
+            drop(sender);
+        });
         Self {
             requests,
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize)),

@@ -8,7 +8,7 @@ use messages::topology::Declarations;
 use platform::runtime::Tasks;
 use serde_json::json;
 use testing::TestBroker;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::helpers::{PATIENCE, QUEUE, ids, publish, publisher, reach, settings};
@@ -186,4 +186,17 @@ fn nowhere() -> Settings {
         user: "nobody".into(),
         password: "nothing".into(),
     }
+}
+
+/// While a service stops, the last who can publish may be gone before the publisher is told to stop.
+#[tokio::test]
+async fn a_publisher_without_a_handle_lives_until_the_stop() {
+    let (broker, tasks) = (TestBroker::create().await, Tasks::default());
+    drop(publisher(settings(&broker), &tasks).await);
+    tasks.tracker.close();
+    let ended = timeout(Duration::from_secs(1), tasks.tracker.wait()).await;
+    assert!(ended.is_err(), "it has ended");
+    tasks.stop.cancel();
+    timeout(PATIENCE, tasks.tracker.wait()).await.unwrap();
+    assert_eq!(tasks.failure(), None);
 }

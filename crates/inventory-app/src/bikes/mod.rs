@@ -1,6 +1,6 @@
 //! Bikes: an opaque id, where it is, and whether it can be taken.
 //!
-//! A bike is available or in use; a trip takes it and releases it ([`take`], [`release`]). Its place is that of its newest
+//! A bike is available or in use; a trip takes it and releases it (`take`, `release`). Its place is that of its newest
 //! location event. Lists find bikes by place through an index; the live feed tells each change of a place. Nothing here
 //! knows who may write: the gateway decides that.
 

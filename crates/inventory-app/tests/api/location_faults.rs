@@ -5,6 +5,7 @@ use serde_json::json;
 use testing::{
     Relay,
     relay::{Ending, Protocol},
+    until,
 };
 
 use crate::fleet::{Fleet, Process, event};
@@ -72,6 +73,8 @@ async fn a_kill_between_commit_and_ack_applies_nothing_twice() {
     process.kill();
 
     let consuming = fleet.start().await;
+    let drawn = async || fleet.broker.peek(TRACK_QUEUE).await.is_empty();
+    until(drawn, "the track's queue is empty").await;
     fleet.until_settled(consuming, POSITION_QUEUE).await;
     assert!(fleet.broker.drain(TRACK_QUEUE).await.is_empty());
     fleet.until_applied(20).await;
