@@ -1,7 +1,7 @@
 //! How many answers that go on and on one client may have at once.
 //!
 //! A service has places for a bounded number of listeners. Without a bound for each client, one of them could take all. A client
-//! is who [`rates::client`] says it is. A place is free as soon as its answer is dropped, whoever has ended it. The memory
+//! is who `rates::client` says it is. A place is free as soon as its answer is dropped, whoever has ended it. The memory
 //! grows with the open streams only.
 
 use std::{
