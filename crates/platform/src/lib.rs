@@ -34,7 +34,3 @@ mod tasks;
 pub mod telemetry;
 pub mod timestamp;
 pub mod trace_context;
-
-/// The allocator of every service: a request's many small allocations live and die on one thread, which is its best case.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
