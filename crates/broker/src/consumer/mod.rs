@@ -129,7 +129,9 @@ pub struct Limits {
     pub confirm: Duration,
     /// How long an acknowledgement may take to be written to the socket.
     pub acknowledge: Duration,
-    /// After so long without any delivery the consumer subscribes anew, in case one was lost on its way.
+    /// After so long without any delivery the consumer subscribes anew. A delivery may have been lost on its way, and
+    /// RabbitMQ serves no more, without a word, the consumer of a quorum queue that was deleted and at once declared again:
+    /// it knows no consumer, or delivers to what is left of the old one. From outside such a queue looks empty.
     pub renew: Duration,
     /// How long messages may wait without one being settled: see [`Consuming::progress`] and `watchdog`.
     pub stall: Duration,
@@ -144,7 +146,7 @@ impl Default for Limits {
             drain: Duration::from_secs(6),
             confirm: Duration::from_secs(5),
             acknowledge: Duration::from_secs(5),
-            renew: Duration::from_secs(5 * 60),
+            renew: Duration::from_secs(15),
             stall: Duration::from_secs(15),
         }
     }

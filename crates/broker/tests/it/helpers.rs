@@ -18,7 +18,7 @@ pub(crate) const QUEUE: &str = "tested";
 pub(crate) const DEAD: &str = "tested.dead";
 
 /// Long enough for anything that works; what does not work fails after it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn settings(broker: &TestBroker) -> Settings {
     Settings {

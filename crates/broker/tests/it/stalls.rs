@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     helpers::{
-        PATIENCE, eventually, metric, publish, publisher, reach, relayed, relayed_at, settings,
-        stop,
+        PATIENCE, QUEUE, eventually, metric, publish, publisher, reach, relayed, relayed_at,
+        settings, stop,
     },
     recorder::Recorder,
 };
@@ -258,6 +258,32 @@ async fn a_queue_that_knows_no_consumer_is_not_ready_and_its_depth_not_believed(
         age_of("forgotten").is_some_and(f64::is_nan)
     })
     .await;
+}
+
+/// The broker does not cancel the consumer of a queue that is there again at once. Here its word is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_the_broker_does_not_know_subscribes_anew() {
+    let (broker, tasks) = (TestBroker::create().await, Tasks::default());
+    let (relay, through) = relayed(&broker);
+    let publisher = publisher(settings(&broker), &tasks).await;
+    let limits = Limits {
+        renew: Duration::from_secs(8),
+        ..LIMITS
+    };
+    let recorder = Recorder::default();
+    let consuming = recorder.start(through, &publisher, limits, &tasks).await;
+    let cancel = Cue {
+        side: Side::Server,
+        method: (60, 30), // basic.cancel
+        cut: Cut::Before,
+        delay: Duration::ZERO,
+    };
+    relay.end_at(cancel, Ending::Lost);
+    broker.delete_queue(QUEUE).await;
+    publish(&publisher, "after").await.unwrap();
+    eventually("health tells", || consuming.ready().is_err()).await;
+    eventually("it is stored", || recorder.stored() == ["after"]).await;
+    eventually("it is ready", || consuming.ready().is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
