@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //!
-//! - [`table`]: every public operation, who may call it, and what answers it.
+//! - [`table`]: every public operation, who may call it, and what answers it; [`routes`]: which one a request is for.
 //! - [`edge`]: refuses what is ambiguous, before routing.
 //! - [`auth`]: who calls; [`users`]: whose token it is.
 //! - [`rates`]: how often one client may call; [`open_streams`]: how many streams it may have.
@@ -26,30 +26,26 @@ pub mod payments;
 pub mod proxy;
 pub mod publish;
 pub mod rates;
+pub mod routes;
 pub mod table;
 pub mod users;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
-    extract::{DefaultBodyLimit, Extension, Request, State},
-    http::header,
-    response::Response,
-    routing::{MethodFilter, MethodRouter, on},
+    extract::{DefaultBodyLimit, Request},
+    response::{IntoResponse, Response},
 };
 use broker::Broker;
-use futures_util::{
-    FutureExt,
-    future::{Either, ready},
-};
+use futures_util::FutureExt;
 use messages::topology;
 use platform::{
     config::prefixed::Endpoint,
     health::Health,
     http::{
-        self, Guard, Limits,
+        self, Front, Fronted, Limits,
         caller::{Caller, SESSIONS_ENDED},
+        context::RequestContext,
     },
     openapi,
     problem::Problem,
@@ -63,7 +59,8 @@ use open_streams::OpenStreams;
 use proxy::Upstream;
 use publish::Publishing;
 use rates::Rates;
-use table::{Backend, Operation, TABLE, Target};
+use routes::{Found, Routes};
+use table::{Backend, Target};
 use users::Users;
 
 /// What a request may take longer than elsewhere: 5 s to send its body, 5 s for the service behind, and a retry.
@@ -75,6 +72,7 @@ pub const LIMITS: Limits = Limits {
 
 /// What the gateway has.
 pub struct Gateway {
+    routes: Routes,
     auth: Auth,
     rates: Arc<Rates>,
     inventory: Upstream,
@@ -87,44 +85,40 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// All that [`TABLE`] and the documentation say.
-    fn routes(self: Arc<Self>) -> Router {
-        let documentation = docs::router(self.auth.is_open());
-        TABLE
-            .iter()
-            .fold(Router::new(), |router, operation| {
-                router.route(operation.path, operation.served())
-            })
-            .with_state(self)
-            .merge(documentation)
+    fn front(self: Arc<Self>) -> Front {
+        Arc::new(move |request| Arc::clone(&self).take(request).boxed())
     }
 
-    /// Before a request is routed: what is ambiguous is refused, and so is an unknown token, on any path. A client that
-    /// sends too many of them is refused before the billing is asked. From here on the caller is known.
-    fn guard(&self) -> Guard {
-        let auth = self.auth.clone();
-        Arc::new(move |request| match edge::check(&request) {
-            Err(problem) => Either::Left(ready(Err(problem))),
-            // Most requests have no token: for them there is nothing to wait for.
-            Ok(()) if !request.headers().contains_key(header::AUTHORIZATION) => {
-                Either::Left(ready(Ok(called_by(Caller::Anonymous, request))))
-            }
-            Ok(()) => Either::Right(identified(auth.clone(), request).boxed()),
-        })
+    /// What is ambiguous is refused, and so is an unknown token, on any path. A client that sends too many of them is refused
+    /// before the billing is asked. Then the table answers, or the documentation.
+    async fn take(self: Arc<Self>, mut request: Request) -> Result<Fronted, Problem> {
+        edge::check(&request)?;
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let caller = self.auth.identify(headers, extensions).await?;
+        let answer = match self.routes.find(&mut request) {
+            Ok(None) => return Ok(Fronted::Routed(request)),
+            Ok(Some(found)) => self.answer(found, caller, request).await,
+            Err(problem) => Err(problem),
+        };
+        Ok(Fronted::Answered(answer.into_response()))
     }
 
     async fn answer(
         &self,
-        operation: &Operation,
+        found: Found,
         caller: Caller,
         request: Request,
     ) -> Result<Response, Problem> {
+        let operation = found.operation;
+        if let Some(context) = request.extensions().get::<RequestContext>() {
+            context.note_route(operation.path);
+        }
         let caller = self.auth.admit(caller, operation.access)?;
         if let Some(rate) = operation.rate {
             self.rates.admit(rate, request.extensions())?;
         }
         let logout = operation.ends_sessions.then(|| self.auth.users().logout());
-        let mut answer = self.dispatch(operation, caller, request).await?;
+        let mut answer = self.dispatch(found, caller, request).await?;
         // It is for the gateway alone.
         let ended = answer.headers_mut().remove(SESSIONS_ENDED);
         if let Some(logout) = logout {
@@ -136,10 +130,11 @@ impl Gateway {
     /// Hands the request to what answers the operation.
     async fn dispatch(
         &self,
-        operation: &Operation,
+        found: Found,
         caller: Caller,
-        request: Request,
+        mut request: Request,
     ) -> Result<Response, Problem> {
+        let operation = found.operation;
         match operation.target {
             Target::Forward(backend) => {
                 let (upstream, limit) = (self.upstream(backend), operation.limit);
@@ -153,10 +148,9 @@ impl Gateway {
                 }
             }
             Target::Publish(publication) => {
+                DefaultBodyLimit::max(operation.limit.body()).apply(&mut request);
                 let publishing = &self.publishing;
-                publishing
-                    .accept(operation, publication, request, caller)
-                    .await
+                publishing.accept(found, publication, request, caller).await
             }
         }
     }
@@ -173,34 +167,6 @@ impl Gateway {
         Health::default()
             .with("inventory-app", move || inventory.clone().ready())
             .with("billing-app", move || billing.clone().ready())
-    }
-}
-
-async fn identified(auth: Auth, request: Request) -> Result<Request, Problem> {
-    let (headers, extensions) = (request.headers(), request.extensions());
-    let caller = auth.identify(headers, extensions).await?;
-    Ok(called_by(caller, request))
-}
-
-fn called_by(caller: Caller, mut request: Request) -> Request {
-    request.extensions_mut().insert(caller);
-    request
-}
-
-impl Operation {
-    fn served(&'static self) -> MethodRouter<Arc<Gateway>> {
-        #[expect(
-            clippy::expect_used,
-            reason = "the table holds standard methods, and every test builds it"
-        )]
-        let method = MethodFilter::try_from(self.method.clone()).expect("a standard method");
-        let handler = async |State(gateway): State<Arc<Gateway>>,
-                             Extension(caller): Extension<Caller>,
-                             mut request: Request| {
-            DefaultBodyLimit::max(self.limit.body()).apply(&mut request);
-            gateway.answer(self, caller, request).await
-        };
-        on(method, handler)
     }
 }
 
@@ -233,6 +199,7 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
     let rates = Arc::new(Rates::new(&config.allowances));
     let users = Users::new(&config.billing, Arc::clone(&rates))?;
     let gateway = Arc::new(Gateway {
+        routes: Routes::new()?,
         auth: Auth::new(&config.operator_token, users),
         rates,
         inventory: upstream("inventory-app", &config.inventory)?,
@@ -241,10 +208,11 @@ pub async fn start(config: &Config, runtime: Runtime) -> anyhow::Result<Running>
         streams: OpenStreams::default(),
         stop: bound.intake().stop.clone(),
     });
+    let documentation = docs::router(gateway.auth.is_open());
     let health = broker::health(gateway.health(), &broker, &[]);
     let options = http::Options {
         limits: config.limits,
-        guard: Some(gateway.guard()),
+        front: Some(gateway.front()),
     };
-    Ok(bound.run(gateway.routes(), health, options).await?)
+    Ok(bound.run(documentation, health, options).await?)
 }

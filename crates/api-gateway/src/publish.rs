@@ -7,7 +7,6 @@
 use std::{fmt, time::Duration};
 
 use axum::{
-    RequestExt,
     body::Bytes,
     extract::{FromRequest, Request},
     response::Response,
@@ -15,11 +14,7 @@ use axum::{
 use broker::{Broker, Outgoing, PublishError};
 use messages::Route;
 use platform::{
-    http::{
-        caller::Caller,
-        context::RequestContext,
-        extract::{Path, RawJson},
-    },
+    http::{caller::Caller, context::RequestContext, extract::RawJson},
     problem::Problem,
     trace_context::{TRACEPARENT, X_REQUEST_ID},
 };
@@ -29,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     idempotency::{Ids, Key, Memory},
-    table::Operation,
+    routes::Found,
 };
 
 /// How long the broker may take to confirm, so that the client has its answer within 2 s.
@@ -60,8 +55,7 @@ pub struct Posted {
 }
 
 impl Posted {
-    async fn from_request(mut request: Request) -> Result<Self, Problem> {
-        let Path(parameters) = request.extract_parts().await?;
+    async fn new(parameters: Vec<String>, request: Request) -> Result<Self, Problem> {
         let RawJson(body) = RawJson::from_request(request, &()).await?;
         Ok(Self {
             parameters,
@@ -101,21 +95,23 @@ impl Publishing {
     /// 4xx when the body or the key is refused, 503 when the broker did not confirm.
     pub(crate) async fn accept(
         &self,
-        operation: &Operation,
+        found: Found,
         publication: &Publication,
         request: Request,
         caller: Caller,
     ) -> Result<Response, Problem> {
         let key = Key::of(request.headers())?;
         let context = request.extensions().get::<RequestContext>().cloned();
-        let posted = Posted::from_request(request).await?;
+        let posted = Posted::new(found.parameters, request).await?;
         let message = (publication.message)(&posted)?;
         let Some(key) = key else {
             let id = Uuid::now_v7();
             self.publish(publication, id, message, context).await?;
             return Ok((publication.answer)(id));
         };
-        let id = self.ids.derive(caller, operation, &posted.parameters, &key);
+        let id = self
+            .ids
+            .derive(caller, found.operation, &posted.parameters, &key);
         let Some(pending) = self.memory.begin(id, &posted.body)? else {
             return Ok((publication.answer)(id));
         };

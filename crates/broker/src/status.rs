@@ -252,7 +252,6 @@ mod tests {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::INFO)
-            .with_ansi(false)
             .without_time()
             .with_writer(lines.clone())
             .finish();

@@ -159,7 +159,7 @@ pub async fn start_within(
     let routes = parts.routes(routes().0.with_state(App { database, feed }));
     let options = http::Options {
         limits: limits.http,
-        guard: None,
+        front: None,
     };
     Ok(bound.run(routes, health, options).await?)
 }

@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - [`config`]: settings from arguments, environment, `.env` and `NAME_FILE` secrets; errors name the variable.
-//! - [`telemetry`]: the log subscriber, and the metrics that every service has.
+//! - [`telemetry`]: the log subscriber, and the metrics that every service has; `log_writer`: where lines go.
 //! - [`trace_context`]: W3C `traceparent`, in and out.
 //! - [`runtime`]: one order of start, one order of stop; `tasks`: what a service lives
 //!   from; `heartbeat`: the end of a process that is stuck.
@@ -26,6 +26,7 @@ pub mod error;
 pub mod health;
 mod heartbeat;
 pub mod http;
+mod log_writer;
 mod open_files;
 pub mod openapi;
 pub mod problem;

@@ -110,6 +110,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// 405: the path is there for other methods; the answer's `Allow` lists them.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        let detail = "this path does not take this method; `Allow` lists those it takes";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    }
+
     /// 409: it collides with what is there.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)

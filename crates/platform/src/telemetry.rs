@@ -4,13 +4,14 @@
 //! log cannot hold one by accident. Metrics are described where they are recorded and listed in [`METRICS`].
 
 use std::{
-    io::{BufWriter, stderr},
+    io,
     sync::{Mutex, PoisonError},
 };
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::log_writer::{self, LogWriter};
 
 /// The metrics of this module, `(name, what it counts)`; a test holds docs/operations.md to it.
 pub const METRICS: &[(&str, &str)] = &[
@@ -38,12 +39,6 @@ const BUCKETS: &[f64] = &[
 /// matters of it. `LOG=info,lapin=warn` has it back.
 const QUIET: &str = "lapin=off";
 
-/// Log lines that wait to be written: some megabytes.
-const MAX_LINES: usize = 16 * 1_024;
-
-/// Bytes of log lines that are written at once, when so many wait.
-const WRITE_SIZE: usize = 64 * 1_024;
-
 /// How to log.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -70,6 +65,9 @@ pub enum TelemetryError {
     /// `LOG` is not a filter.
     #[error("LOG is not a log filter")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
+    /// There can be no thread for the log.
+    #[error("the log cannot be written")]
+    Thread(#[source] io::Error),
     /// A logger is set already.
     #[error("logs are set up already")]
     Twice,
@@ -78,26 +76,7 @@ pub enum TelemetryError {
     Metrics(#[source] BuildError),
 }
 
-/// The thread that writes the log. Dropped, it has written every line that was logged before, if standard error takes
-/// them within a second.
-pub(crate) struct LogWriter {
-    dropped: ErrorCounter,
-    _flushed_at_drop: WorkerGuard,
-}
-
-impl LogWriter {
-    /// Counts the lines that were dropped for `/metrics`, until it is itself dropped.
-    pub(crate) fn dropped_lines(&self) -> impl Fn() + Send + use<> {
-        let dropped = self.dropped.clone();
-        move || {
-            let count = dropped.dropped_lines() as u64;
-            metrics::counter!("log_lines_dropped_total").absolute(count);
-        }
-    }
-}
-
-/// Sets up the logs of the whole process. A request never waits for the log: lines are handed to a thread, which writes as
-/// many at once as there are; above [`MAX_LINES`] they are dropped and counted.
+/// Sets up the logs of the whole process; lines go through a [`LogWriter`], which the process keeps to its end.
 ///
 /// # Errors
 /// [`TelemetryError`] when `LOG` is wrong or when it is called twice.
@@ -105,23 +84,22 @@ pub(crate) fn start_logs(args: &Args) -> Result<LogWriter, TelemetryError> {
     let filter = format!("{QUIET},{}", args.log);
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let (writer, flushed_at_drop) = NonBlockingBuilder::default()
-        .buffered_lines_limit(MAX_LINES)
-        .thread_name("log")
-        .finish(BufWriter::with_capacity(WRITE_SIZE, stderr()));
-    let dropped = writer.error_counter();
-    let lines = fmt::layer().with_writer(writer);
+    let (lines, writer) = log_writer::start().map_err(TelemetryError::Thread)?;
+    let layer = fmt::layer().with_writer(lines);
     match args.log_format {
-        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Text => registry.with(layer).try_init(),
         LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_span_list(false))
+            .with(layer.json().flatten_event(true).with_span_list(false))
             .try_init(),
     }
     .map_err(|_| TelemetryError::Twice)?;
-    Ok(LogWriter {
-        dropped,
-        _flushed_at_drop: flushed_at_drop,
-    })
+    Ok(writer)
+}
+
+/// Counts the lines that were dropped for `/metrics`, until now; also when `writer` is gone.
+pub(crate) fn count_dropped(writer: &LogWriter) -> impl Fn() + Send + use<> {
+    let dropped = writer.dropped_lines();
+    move || metrics::counter!("log_lines_dropped_total").absolute(dropped())
 }
 
 /// The metrics of the whole process, recorded from the first call on; the handle renders `/metrics`.

@@ -12,12 +12,15 @@ use axum::{
 };
 use platform::{
     http::{caller::Caller, context::RequestContext},
-    trace_context::{TRACEPARENT, X_REQUEST_ID},
+    trace_context::{REQUEST_ID_HEADER, TRACEPARENT, TRACEPARENT_HEADER, X_REQUEST_ID},
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The most headers that the gateway adds: room is made once.
+const ADDED: usize = 10;
 
 /// Turns the headers of the client into those for the service at `host`.
 pub(super) fn rewrite_request(head: &mut Parts, caller: Caller, host: &HeaderValue) {
@@ -28,14 +31,15 @@ pub(super) fn rewrite_request(head: &mut Parts, caller: Caller, host: &HeaderVal
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(address)| text(address.ip().to_canonical().to_string()));
     let headers = &mut head.headers;
+    headers.reserve(ADDED);
     headers.insert(header::HOST, host.clone());
     caller.write(headers);
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     headers.extend(original_host.map(|host| (X_FORWARDED_HOST, host)));
     headers.extend(peer.map(|peer| (X_FORWARDED_FOR, peer)));
     if let Some(context) = head.extensions.get::<RequestContext>() {
-        headers.insert(X_REQUEST_ID, context.id.clone());
-        headers.insert(TRACEPARENT, text(context.trace.child().to_string()));
+        headers.insert(REQUEST_ID_HEADER, context.id.clone());
+        headers.insert(TRACEPARENT_HEADER, context.trace.child().header());
     }
     headers.append(header::VIA, via(head.version));
     head.version = Version::HTTP_11;
@@ -95,13 +99,13 @@ fn is_hop_by_hop(name: &str) -> bool {
     ) || name.starts_with("proxy-")
 }
 
-/// The services trust these headers, so they never come from a client. Only the gateway checks the token.
+/// The services trust these headers, so they never come from a client. Only the gateway checks the token. `host` is not
+/// among them, as it is replaced in any case.
 fn is_gateway_header(name: &str) -> bool {
     matches!(
         name,
         "authorization"
             | "forwarded"
-            | "host"
             | TRACEPARENT
             | "x-caller"
             | "x-real-ip"

@@ -15,7 +15,7 @@ mod stream;
 
 pub(crate) use body::holding;
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -31,14 +31,14 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use platform::{
     error::causes,
-    http::{caller::Caller, client},
+    http::{caller::Caller, client, workers},
     problem::Problem,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::table::LimitClass;
 
-/// Idle connections that are kept for each service.
+/// Idle connections to each service that a thread keeps.
 const IDLE_CONNECTIONS: usize = 256;
 
 /// How long each party may take. These are constants of the gateway, not settings.
@@ -74,7 +74,8 @@ pub struct Upstream {
     name: &'static str,
     authority: Authority,
     host: HeaderValue,
-    client: Client<HttpConnector, Body>,
+    /// One for each thread that serves, and one for all others: a connection is driven by the thread that has opened it.
+    clients: Arc<[Client<HttpConnector, Body>]>,
     waits: Waits,
 }
 
@@ -89,7 +90,9 @@ impl Upstream {
             name,
             host: headers::text(authority.to_string()),
             authority,
-            client: client::connections(IDLE_CONNECTIONS),
+            clients: (0..=workers::count())
+                .map(|_| client::connections(IDLE_CONNECTIONS))
+                .collect(),
             waits: Waits::default(),
         })
     }
@@ -154,11 +157,16 @@ impl Upstream {
         request
             .headers_mut()
             .insert(header::HOST, self.host.clone());
-        match self.client.request(request).await {
+        match self.client().request(request).await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("it answers {}", answer.status().as_u16())),
             Err(_) => Err("it does not answer".into()),
         }
+    }
+
+    fn client(&self) -> &Client<HttpConnector, Body> {
+        let others = self.clients.len() - 1;
+        &self.clients[workers::current().unwrap_or(others)]
     }
 
     /// The same path and query at the service: exactly what was routed.

@@ -32,14 +32,17 @@ impl Upstream {
     /// Sends a request whose head is the service's already, within the bounds of `limit`.
     pub(super) async fn send(
         &self,
-        head: Parts,
+        mut head: Parts,
         body: Body,
         limit: LimitClass,
     ) -> Result<Response<Incoming>, Problem> {
+        // They are for this process, and a copy of them would cost more than one of the headers.
+        let answer_limit = std::mem::take(&mut head.extensions).remove();
         if is_repeatable(&head.method, &body) {
-            self.send_repeatable(head, limit).await
+            let wait = self.answer_wait(answer_limit, limit);
+            self.send_repeatable(head, wait).await
         } else if limit == LimitClass::Stream {
-            self.send_stream(head, body).await
+            self.send_stream(head, body, answer_limit).await
         } else {
             self.send_once(head, body, limit.body()).await
         }
@@ -50,15 +53,14 @@ impl Upstream {
     async fn send_repeatable(
         &self,
         head: Parts,
-        limit: LimitClass,
+        wait: Duration,
     ) -> Result<Response<Incoming>, Problem> {
-        let wait = self.answer_wait(&head, limit);
         let request = || Request::from_parts(head.clone(), Body::empty());
         let attempts = async {
-            match self.client.request(request()).await {
+            match self.client().request(request()).await {
                 Err(error) if !error.is_connect() => {
                     tracing::debug!(service = self.name, error = chain(&error), "sent again");
-                    self.client.request(request()).await
+                    self.client().request(request()).await
                 }
                 answer => answer,
             }
@@ -80,7 +82,7 @@ impl Upstream {
             return Err(too_large());
         }
         let (body, sent) = body::upload(body, limit);
-        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
+        let mut answer = pin!(self.client().request(Request::from_parts(head, body)));
         let answer = select! {
             biased;
             answer = &mut answer => Ok(answer),
@@ -93,13 +95,18 @@ impl Upstream {
     }
 
     /// Sends a body of any length. Neither party may let it stand still for longer than [`Waits::silence`].
-    async fn send_stream(&self, head: Parts, body: Body) -> Result<Response<Incoming>, Problem> {
+    async fn send_stream(
+        &self,
+        head: Parts,
+        body: Body,
+        answer_limit: Option<AnswerLimit>,
+    ) -> Result<Response<Incoming>, Problem> {
         let Waits {
             silence, report, ..
         } = self.waits;
-        let progress = Progress::start(answer_limit(&head), silence + report + MARGIN);
+        let progress = Progress::start(answer_limit, silence + report + MARGIN);
         let (body, sent) = stream::follow(body, &progress);
-        let mut answer = pin!(self.client.request(Request::from_parts(head, body)));
+        let mut answer = pin!(self.client().request(Request::from_parts(head, body)));
         let answer = select! {
             biased;
             answer = &mut answer => Ok(answer),
@@ -115,19 +122,15 @@ impl Upstream {
     }
 
     /// How long the service may take to answer; the request's own limit is extended to it.
-    fn answer_wait(&self, head: &Parts, limit: LimitClass) -> Duration {
+    fn answer_wait(&self, answer_limit: Option<AnswerLimit>, limit: LimitClass) -> Duration {
         if limit != LimitClass::Report {
             return self.waits.answer;
         }
-        if let Some(limit) = answer_limit(head) {
-            limit.extend(self.waits.report + MARGIN);
+        if let Some(answer_limit) = answer_limit {
+            answer_limit.extend(self.waits.report + MARGIN);
         }
         self.waits.report
     }
-}
-
-fn answer_limit(head: &Parts) -> Option<AnswerLimit> {
-    head.extensions.get().cloned()
 }
 
 fn is_repeatable(method: &Method, body: &Body) -> bool {

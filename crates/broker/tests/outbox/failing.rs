@@ -37,7 +37,6 @@ impl Lines {
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::INFO)
-            .with_ansi(false)
             .without_time()
             .with_writer(move || writer.clone())
             .finish();

@@ -30,7 +30,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use pool::{LastFailure, Manager};
+use crate::http::workers;
+use pool::{LastFailure, Lent, Pools};
 
 pub use connect::ConnectError;
 pub use connection::Connection;
@@ -49,7 +50,7 @@ const CONNECTION_LIMIT: Duration = Duration::from_secs(1);
 /// A handle to the pool; clones share it.
 #[derive(Clone)]
 pub struct Database {
-    pool: bb8::Pool<Manager>,
+    pools: Pools,
     settings: Arc<Settings>,
     last_failure: LastFailure,
 }
@@ -87,10 +88,11 @@ impl<F, T, E> Queries<T, E> for F where
 }
 
 impl Database {
-    /// A pool; its connections are opened when they are needed.
+    /// A pool; its connections are opened when they are needed. Each thread that serves requests has its part of it, and
+    /// the use of those of the others when all of its own are lent.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self::with_failure(settings, LastFailure::default())
+        Self::with_parts(settings, workers::count(), LastFailure::default())
     }
 
     /// Another pool for the same database, at most as large as this one and as `most`. Neither waits for connections of the
@@ -99,16 +101,12 @@ impl Database {
     pub fn another_pool(&self, most: u32) -> Self {
         let mut settings = Settings::clone(&self.settings);
         settings.pool = settings.pool.min(most);
-        Self::with_failure(&settings, self.last_failure.clone())
+        Self::with_parts(&settings, 1, self.last_failure.clone())
     }
 
-    fn with_failure(settings: &Settings, last_failure: LastFailure) -> Self {
-        let manager = Manager::new(settings.clone(), last_failure.clone());
-        let builder = bb8::Pool::builder()
-            .max_size(settings.pool)
-            .connection_timeout(CONNECTION_LIMIT);
+    fn with_parts(settings: &Settings, parts: usize, last_failure: LastFailure) -> Self {
         Self {
-            pool: builder.build_unchecked(manager),
+            pools: Pools::new(settings, parts, &last_failure),
             settings: Arc::new(settings.clone()),
             last_failure,
         }
@@ -137,7 +135,7 @@ impl Database {
     {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
-        let answer = timeout_at(end, work(&mut lease.connection)).await;
+        let answer = timeout_at(end, work(&mut lease.lent.connection)).await;
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -166,7 +164,7 @@ impl Database {
     {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
-        let answer = timeout_at(end, lease.connection.transaction(work)).await;
+        let answer = timeout_at(end, lease.lent.connection.transaction(work)).await;
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -191,12 +189,12 @@ impl Database {
     }
 
     async fn lease(&self) -> Result<Lease<'_>, DatabaseError> {
-        let connection = self.pool.get().await.map_err(|error| match error {
+        let lent = self.pools.get().await.map_err(|error| match error {
             bb8::RunError::User(error) => DatabaseError::Unavailable(error),
             bb8::RunError::TimedOut => self.explain_timeout(),
         })?;
         Ok(Lease {
-            connection,
+            lent,
             settings: Arc::clone(&self.settings),
         })
     }
@@ -205,7 +203,7 @@ impl Database {
     fn explain_timeout(&self) -> DatabaseError {
         if let Some(failure) = self.last_failure.get() {
             DatabaseError::Unavailable(failure)
-        } else if self.pool.state().connections == 0 {
+        } else if self.pools.are_empty() {
             DatabaseError::Unavailable(Arc::new(ConnectError::Silent(CONNECTION_LIMIT)))
         } else {
             DatabaseError::Busy(CONNECTION_LIMIT)
@@ -216,17 +214,18 @@ impl Database {
 /// A connection while work is done on it. After a query that was left it is given up: the next one would wait behind the
 /// statement that still runs, or behind a server that fell silent. With a transaction that was left open the pool drops it.
 struct Lease<'a> {
-    connection: bb8::PooledConnection<'a, Manager>,
+    lent: Lent<'a>,
     settings: Arc<Settings>,
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if !self.connection.was_left() {
+        let connection = &mut self.lent.connection;
+        if !connection.was_left() {
             return;
         }
-        self.connection.discard();
-        let (token, settings) = (self.connection.cancel_token(), Arc::clone(&self.settings));
+        connection.discard();
+        let (token, settings) = (connection.cancel_token(), Arc::clone(&self.settings));
         // Bounded by itself; the caller has its answer already, or has gone. A runtime that is gone cuts the connection.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { settings.cancel(&token).await });

@@ -12,31 +12,32 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, Either, Ready},
-};
+use futures_util::{FutureExt, future::BoxFuture};
 use tower::{Layer, ServiceExt, util::MapRequestLayer};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use super::{Limits, context};
 use crate::problem::Problem;
 
-/// What a guard says of a request, mostly at once.
-pub type Guarded =
-    Either<Ready<Result<Request, Problem>>, BoxFuture<'static, Result<Request, Problem>>>;
+/// What a front does with a request that it does not refuse.
+pub enum Fronted {
+    /// It has answered.
+    Answered(Response),
+    /// The routes are to answer.
+    Routed(Request),
+}
 
-/// Checks each request before routing, with the path as it was sent, and may add extensions to it. A refusal is the
-/// answer; a 400 also closes the connection.
-pub type Guard = Arc<dyn Fn(Request) -> Guarded + Send + Sync>;
+/// Sees each request before the routes do, with the path as it was sent: refuses it, answers it, or lets it be routed. A
+/// refusal with 400 also closes the connection.
+pub type Front = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Fronted, Problem>> + Send + Sync>;
 
 /// How routes are served.
 #[derive(Clone, Default)]
 pub struct Options {
     /// The bounds.
     pub limits: Limits,
-    /// Checks each request; without one, every request is routed.
-    pub guard: Option<Guard>,
+    /// Sees each request first; without one, every request is routed.
+    pub front: Option<Front>,
 }
 
 /// The routes with all that every route has; clones share them.
@@ -53,7 +54,7 @@ impl App {
         let routes = routes
             .route_layer(MapRequestLayer::new(context::note_route))
             .fallback(async |uri: Uri| Problem::not_found(format!("there is no {}", uri.path())))
-            .method_not_allowed_fallback(method_not_allowed);
+            .method_not_allowed_fallback(async || Problem::method_not_allowed());
         Self {
             routes: NormalizePathLayer::trim_trailing_slash().layer(routes),
             options,
@@ -63,23 +64,24 @@ impl App {
     /// The answer to `request`, whatever happens.
     pub(super) async fn answer(self, request: Request) -> Response {
         let limit = self.options.limits.answer;
-        context::handle(limit, request, |request| self.guarded(request)).await
+        context::handle(limit, request, |request| self.caught(request)).await
     }
 
     /// A panic is a bug: the client gets a 500 without details, the log gets the message.
-    async fn guarded(self, request: Request) -> Response {
-        let answer = AssertUnwindSafe(self.admitted(request)).catch_unwind();
+    async fn caught(self, request: Request) -> Response {
+        let answer = AssertUnwindSafe(self.fronted(request)).catch_unwind();
         answer.await.unwrap_or_else(|panic| panicked(&*panic))
     }
 
-    /// Runs the guard. A 400 closes the connection: after a malformed request, the start of the next one is unknown.
-    async fn admitted(self, request: Request) -> Response {
-        let admitted = match &self.options.guard {
-            Some(guard) => guard(request).await,
-            None => Ok(request),
+    /// A 400 closes the connection: after a malformed request, the start of the next one is unknown.
+    async fn fronted(self, request: Request) -> Response {
+        let fronted = match &self.options.front {
+            Some(front) => front(request).await,
+            None => Ok(Fronted::Routed(request)),
         };
-        match admitted {
-            Ok(request) => self.routed(request).await,
+        match fronted {
+            Ok(Fronted::Answered(answer)) => answer,
+            Ok(Fronted::Routed(request)) => self.routed(request).await,
             Err(problem) if problem.status() == StatusCode::BAD_REQUEST => {
                 let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
                 (close, problem).into_response()
@@ -95,13 +97,6 @@ impl App {
             Err(never) => match never {},
         }
     }
-}
-
-async fn method_not_allowed() -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not take this method; `Allow` lists those it takes",
-    )
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {

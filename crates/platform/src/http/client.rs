@@ -29,7 +29,7 @@ use crate::{
     config::prefixed::Endpoint,
     error::chain,
     problem::Problem,
-    trace_context::{TRACEPARENT, X_REQUEST_ID},
+    trace_context::{REQUEST_ID_HEADER, TRACEPARENT_HEADER},
 };
 
 /// How long a connection to a service may take: the 503 for an absent service is due within a second.
@@ -240,8 +240,8 @@ impl JsonClient {
         request = request.header(header::HOST, host);
         if let Some(context) = context {
             request = request
-                .header(X_REQUEST_ID, context.id.clone())
-                .header(TRACEPARENT, context.trace.child().to_string());
+                .header(REQUEST_ID_HEADER, context.id.clone())
+                .header(TRACEPARENT_HEADER, context.trace.child().header());
         }
         request.body(Full::new(body))
     }

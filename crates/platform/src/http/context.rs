@@ -19,7 +19,7 @@ use uuid::{Uuid, fmt::Hyphenated};
 use super::{answer_limit::AnswerLimit, meters};
 use crate::{
     problem::Problem,
-    trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID},
+    trace_context::{REQUEST_ID_HEADER, TRACEPARENT_HEADER, TraceContext},
 };
 
 /// The identity of a request; handlers take it as an `Extension`.
@@ -30,17 +30,24 @@ pub struct RequestContext {
     /// The place in the trace.
     pub trace: TraceContext,
     /// The route that matched, for the metrics: their labels must not grow with the paths that clients request.
-    route: Arc<OnceLock<MatchedPath>>,
+    route: Arc<OnceLock<Route>>,
+}
+
+/// As the router or the service names it.
+#[derive(Debug)]
+enum Route {
+    Matched(MatchedPath),
+    Named(&'static str),
 }
 
 impl RequestContext {
     fn of(headers: &HeaderMap) -> Self {
         let id = headers
-            .get(X_REQUEST_ID)
+            .get(REQUEST_ID_HEADER)
             .filter(|id| is_valid_id(id))
             .cloned();
         let parent = headers
-            .get(TRACEPARENT)
+            .get(TRACEPARENT_HEADER)
             .and_then(|header| header.to_str().ok()?.parse().ok());
         Self {
             id: id.unwrap_or_else(new_id),
@@ -49,10 +56,29 @@ impl RequestContext {
         }
     }
 
+    /// Notes the route that answers the request, where no router of axum has matched it.
+    pub fn note_route(&self, route: &'static str) {
+        self.set_route(Route::Named(route));
+    }
+
+    fn set_route(&self, route: Route) {
+        // It is set once: a request has one route.
+        let _ = self.route.set(route);
+    }
+
     /// The id as text.
     #[must_use]
     pub fn id(&self) -> &str {
         self.id.to_str().unwrap_or_default()
+    }
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Matched(path) => path.as_str(),
+            Self::Named(name) => name,
+        }
     }
 }
 
@@ -92,7 +118,7 @@ pub(super) async fn handle<F: Future<Output = Response>>(
         let (mut answer, problem) = rendered(answer, &path, &context);
         answer
             .headers_mut()
-            .insert(X_REQUEST_ID, context.id.clone());
+            .insert(REQUEST_ID_HEADER, context.id.clone());
         let took = started.elapsed();
         record(&context, &method, &path, &answer, problem.as_ref(), took);
         answer
@@ -124,8 +150,7 @@ pub(super) fn note_route(request: Request) -> Request {
     let extensions = request.extensions();
     let (context, route) = (extensions.get::<RequestContext>(), extensions.get());
     if let (Some(context), Some(route)) = (context, route) {
-        // It is set once: a request is routed once.
-        let _ = context.route.set(MatchedPath::clone(route));
+        context.set_route(Route::Matched(MatchedPath::clone(route)));
     }
     request
 }
@@ -139,7 +164,7 @@ fn record(
     took: Duration,
 ) {
     let status = answer.status();
-    let route = context.route.get().map_or("unmatched", MatchedPath::as_str);
+    let route = context.route.get().map_or("unmatched", Route::as_str);
     log(method, path, route, status, problem, took);
     meters::record(method, route, status, took);
 }

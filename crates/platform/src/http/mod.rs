@@ -1,6 +1,6 @@
 //! How a router is served: limits, the request's context, one error shape, slashes.
 //!
-//! [`App`] is what a service serves; [`server::serve`] runs it. What a handler takes is in [`extract`], what it
+//! [`App`] is what a service serves; [`server::serve`] runs it, on the threads of [`workers`]. What a handler takes is in [`extract`], what it
 //! gives in [`answer`] and [`list`]; what it asks of another service in [`client`].
 
 pub mod answer;
@@ -16,10 +16,11 @@ pub mod json;
 pub mod list;
 mod meters;
 pub mod server;
+pub mod workers;
 
 use std::time::Duration;
 
-pub use app::{App, Guard, Guarded, Options};
+pub use app::{App, Front, Fronted, Options};
 
 /// The bounds of a server. They are constants of each service, not settings.
 #[derive(Debug, Clone, Copy)]

@@ -26,10 +26,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, Limits, client_stream::ClientStream};
+use super::{App, Limits, client_stream::ClientStream, workers::Workers};
 
 /// Bytes of one request's head, and of what is buffered for one connection.
 const MAX_HEAD: usize = 64 * 1_024;
+
+/// The headers of one request that hyper takes when it is not told how many.
+const HYPER_HEADERS: usize = 100;
 
 /// The pause after a failed accept. The usual cause is a lack of file descriptors; a retry at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -62,6 +65,7 @@ pub async fn serve(
     listener: TcpListener,
     app: App,
     limits: Limits,
+    workers: Workers,
     stop: CancellationToken,
     accepting: Accepting,
 ) {
@@ -70,6 +74,7 @@ pub async fn serve(
         limits,
         cut: CancellationToken::new(),
         connections: TaskTracker::new(),
+        workers,
     };
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
@@ -131,6 +136,7 @@ struct Server {
     limits: Limits,
     cut: CancellationToken,
     connections: TaskTracker,
+    workers: Workers,
 }
 
 impl Server {
@@ -143,33 +149,45 @@ impl Server {
     ) {
         // Answers are small: Nagle's algorithm would only delay them. If this fails, the next write fails too.
         let _ = stream.set_nodelay(true);
-        let app = self.app.clone();
-        let stream = ClientStream::new(stream, self.limits.write_stall);
+        // It leaves the runtime that has accepted it. A stream that cannot is of no use.
+        let Ok(stream) = stream.into_std() else {
+            return;
+        };
+        let (app, write_stall) = (self.app.clone(), self.limits.write_stall);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let answer = app.clone().answer(request.map(Body::new));
             async { Ok::<_, Infallible>(answer.await) }
         });
-        let connection =
-            graceful.watch(self.http().serve_connection(TokioIo::new(stream), service));
-        let cut = self.cut.clone();
-        self.connections.spawn(async move {
+        let (http, watcher, cut) = (self.http(), graceful.watcher(), self.cut.clone());
+        let place = self.workers.place();
+        let thread = place.handle.clone();
+        let connection = async move {
+            let Ok(stream) = TcpStream::from_std(stream) else {
+                return;
+            };
+            let stream = TokioIo::new(ClientStream::new(stream, write_stall));
+            let connection = watcher.watch(http.serve_connection(stream, service));
             let open = metrics::gauge!("http_connections");
             open.increment(1);
             // A client that disconnects is no error of the server; the request has its own log line.
             let _ = cut.run_until_cancelled(connection).await;
             open.decrement(1);
-            drop(permit);
-        });
+            drop((place, permit));
+        };
+        self.connections.spawn_on(connection, &thread);
     }
 
     fn http(&self) -> http1::Builder {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.header)
-            .max_headers(self.limits.headers)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
+        // Only hyper's own limit has its room on the stack.
+        if self.limits.headers != HYPER_HEADERS {
+            http.max_headers(self.limits.headers);
+        }
         http
     }
 }

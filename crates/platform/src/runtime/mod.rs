@@ -17,9 +17,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     config::prefixed::Endpoint,
     heartbeat::{self, Heartbeat},
+    log_writer::LogWriter,
     open_files,
     tasks::Failure,
-    telemetry::{self, LogWriter, TelemetryError},
+    telemetry::{self, TelemetryError},
 };
 
 pub use crate::tasks::Tasks;
@@ -49,7 +50,7 @@ pub enum RuntimeError {
         /// Why not.
         source: io::Error,
     },
-    /// The address was had and cannot be listened on.
+    /// The address was had and cannot be listened on, or there can be no threads that do.
     #[error("cannot listen on the address")]
     Listen(#[source] io::Error),
     /// The process cannot receive signals.
@@ -86,7 +87,7 @@ impl Runtime {
     pub fn start(args: &telemetry::Args) -> Result<Self, RuntimeError> {
         let log = telemetry::start_logs(args)?;
         open_files::raise_limit();
-        let mut runtime = Self::with_metrics(log.dropped_lines())?;
+        let mut runtime = Self::with_metrics(telemetry::count_dropped(&log))?;
         runtime.log = Some(log);
         runtime.heartbeat = Some(heartbeat::start(&runtime.failure));
         let signals = signals::watch(runtime.intake.stop.clone()).map_err(RuntimeError::Signals)?;

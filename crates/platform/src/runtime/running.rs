@@ -1,6 +1,6 @@
 //! A process with an address: it prepares, serves, and stops in order.
 
-use std::{future::ready, net::SocketAddr, time::Duration};
+use std::{future::ready, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::{DRAIN_LIMIT, Runtime, RuntimeError, Tasks};
 use crate::{
     health::{self, Health},
-    http::{self, server},
+    http::{self, server, workers::Workers},
     open_files,
 };
 
@@ -68,8 +68,9 @@ impl Bound {
             address,
         } = self;
         let running = Running { runtime, address };
-        match socket.listen(BACKLOG) {
-            Ok(listener) => running.serve(listener, routes, health, options),
+        let workers = running.start_workers();
+        match workers.and_then(|workers| Ok((workers, socket.listen(BACKLOG)?))) {
+            Ok((workers, listener)) => running.serve(listener, workers, routes, health, options),
             Err(error) => {
                 // Its own failures do not matter any more.
                 let _ = running.stop().await;
@@ -87,9 +88,18 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its threads have heartbeats where the runtime has one.
+    fn start_workers(&self) -> io::Result<Workers> {
+        let Runtime {
+            heartbeat, failure, ..
+        } = &self.runtime;
+        Workers::start_with(heartbeat.is_some().then_some(failure))
+    }
+
     fn serve(
         &self,
         listener: TcpListener,
+        workers: Workers,
         routes: Router,
         health: Health,
         mut options: http::Options,
@@ -104,7 +114,14 @@ impl Running {
         options.limits.connections = open_files::fitting_connections(options.limits.connections);
         let limits = options.limits;
         let app = http::App::new(routes.merge(health), options);
-        let serving = server::serve(listener, app, limits, intake.stop.clone(), accepting);
+        let serving = server::serve(
+            listener,
+            app,
+            limits,
+            workers,
+            intake.stop.clone(),
+            accepting,
+        );
         intake.spawn("the HTTP server", serving);
         tracing::info!(address = %self.address, "listening");
     }

@@ -6,6 +6,7 @@ use axum::{Router, routing::get};
 use platform::http::{
     App, Limits, Options,
     server::{Accepting, serve},
+    workers::Workers,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -28,7 +29,9 @@ async fn when_as_many_connections_are_open_as_may_be_it_is_not_ready() {
         ..Options::default()
     };
     let app = App::new(Router::new().route("/", get(async || "")), options);
-    tokio::spawn(serve(listener, app, limits, stop, accepting.clone()));
+    let workers = Workers::start().unwrap();
+    let serving = serve(listener, app, limits, workers, stop, accepting.clone());
+    tokio::spawn(serving);
     let until = async |wanted: bool| {
         let reached = async {
             while accepting.ready().is_ok() != wanted {
