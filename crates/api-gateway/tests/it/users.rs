@@ -10,12 +10,12 @@ use std::{
 };
 
 use api_gateway::table::TABLE;
-use testing::{Answer, Client, send};
+use testing::{Answer, Client, free_port, send};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     helpers::{NOBODY, Served, Setup, TOKEN, concrete, raw, serve, status},
-    process::{free_port, program, until_listening},
+    process::{program, until_listening},
     stub::{Behavior, Seen, Stub, ok},
 };
 
