@@ -257,13 +257,6 @@ impl User {
     }
 }
 
-/// Where the next page of a list is; empty after the last one.
-pub(crate) fn next_page(page: &Answer) -> String {
-    let link = page.header("link").strip_suffix(">; rel=\"next\"");
-    let link = link.and_then(|link| link.strip_prefix('<'));
-    link.unwrap_or_default().to_owned()
-}
-
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }

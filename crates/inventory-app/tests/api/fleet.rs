@@ -168,19 +168,6 @@ impl Consuming {
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
-
-    /// The names of what it says of its health, once all of it is well.
-    pub(crate) async fn checks_when_ready(&self) -> Vec<String> {
-        let is_ready = async || self.client.get("/health/ready").await.status == 200;
-        until(is_ready, "it is ready").await;
-        let health = self.client.get("/health/ready").await.json(200);
-        health["checks"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect()
-    }
 }
 
 /// The program with its settings in the environment.
