@@ -32,3 +32,56 @@ pub(crate) fn is_whole(text: &str) -> bool {
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<Decimal> {
+        text(json).and_then(|text| parse(&text, 6, 2))
+    }
+
+    #[test]
+    fn strings_and_numbers_are_exact() {
+        for (json, cents) in [
+            ("0", 0),
+            ("\"0.00\"", 0),
+            ("0.1", 10),
+            ("\"3.1\"", 310),
+            ("3.10", 310),
+            ("\"\\u0033\"", 300),
+            ("999999.99", 99_999_999),
+        ] {
+            assert_eq!(read(json), Some(Decimal::new(cents, 2)), "{json}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for json in [
+            "-1",
+            "\"-0\"",
+            "\"+1\"",
+            "1e2",
+            "\"1e2\"",
+            "1.001",
+            "1000000",
+            "\"01\"",
+            "\"\"",
+            "\" 1\"",
+            "\"1.\"",
+            "\".5\"",
+            "\"1,5\"",
+            "\"1.2.3\"",
+            "\"NaN\"",
+            "\"٣\"",
+            "null",
+            "true",
+            "[1]",
+            "{}",
+            "1e400",
+        ] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
+}

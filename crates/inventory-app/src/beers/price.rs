@@ -47,45 +47,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_and_numbers_are_exact() {
-        for (json, cents) in [
-            ("0", 0),
-            ("\"0.00\"", 0),
-            ("0.1", 10),
-            ("\"3.1\"", 310),
-            ("3.10", 310),
-            ("\"\\u0033\"", 300),
-            ("999999.99", 99_999_999),
-        ] {
+    fn the_bounds_are_those_of_prices() {
+        for (json, cents) in [("0", 0), ("\"999999.99\"", 99_999_999)] {
             assert_eq!(parse(json), Some(Decimal::new(cents, 2)), "{json}");
         }
-    }
-
-    #[test]
-    fn everything_else_is_refused() {
-        for json in [
-            "-1",
-            "\"-0\"",
-            "\"+1\"",
-            "1e2",
-            "\"1e2\"",
-            "1.001",
-            "1000000",
-            "\"01\"",
-            "\"\"",
-            "\" 1\"",
-            "\"1.\"",
-            "\".5\"",
-            "\"1,5\"",
-            "\"1.2.3\"",
-            "\"NaN\"",
-            "\"٣\"",
-            "null",
-            "true",
-            "[1]",
-            "{}",
-            "1e400",
-        ] {
+        for json in ["1000000", "1.001", "-1", "\"-0\""] {
             assert_eq!(parse(json), None, "{json}");
         }
     }
