@@ -12,9 +12,10 @@
 //! - [`orders`], [`customers`], [`shippings`]: the conversation of an order with its shipping; [`refunds`]: its end without one.
 //! - [`geo`]: places on the globe.
 //! - [`locations`]: where a bike is.
-//! - `json`, `money`: how these are read and written; `ids`: what a message is called that is sent again.
+//! - `json`, [`decimal`], [`money`]: how these are read and written; `ids`: what a message is called that is sent again.
 
 pub mod customers;
+pub mod decimal;
 pub mod geo;
 mod ids;
 mod json;

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
+use crate::until;
+
 /// Speaks to one server.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -52,6 +54,32 @@ impl Client {
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         send(self.request("GET", path)).await
+    }
+
+    /// The pages of a list, from `path` on along their links.
+    ///
+    /// # Panics
+    /// When one is no 200 with an array.
+    pub async fn pages(&self, path: &str) -> Vec<Vec<Value>> {
+        let (mut next, mut pages) = (path.to_owned(), Vec::new());
+        while !next.is_empty() {
+            let answer = self.get(&next).await;
+            pages.push(serde_json::from_value(answer.json(200)).expect("an array"));
+            next = answer.next_page();
+        }
+        pages
+    }
+
+    /// The names of what a service says of its health, once all of it is well.
+    ///
+    /// # Panics
+    /// When it is not well in time.
+    pub async fn checks_when_ready(&self) -> Vec<String> {
+        let is_ready = async || self.get("/health/ready").await.status == 200;
+        until(is_ready, "it is ready").await;
+        let health = self.get("/health/ready").await.json(200);
+        let checks = health["checks"].as_object().expect("checks");
+        checks.keys().cloned().collect()
     }
 
     /// DELETE.
@@ -128,6 +156,23 @@ impl Answer {
             );
         }
         problem
+    }
+
+    /// Where the next page of a list is; empty after the last one.
+    ///
+    /// # Panics
+    /// When its link is another.
+    #[must_use]
+    pub fn next_page(&self) -> String {
+        let link = self.header("link");
+        let next = |link: &str| {
+            let link = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+            Some(link.to_owned())
+        };
+        match link {
+            "" => String::new(),
+            link => next(link).expect("a link to the next page"),
+        }
     }
 
     /// A header as text; empty when there is none.

@@ -14,8 +14,10 @@ mod busy;
 mod cleanup;
 pub mod client;
 pub mod database;
+pub mod process;
 pub mod relay;
 pub mod repository;
+pub mod settings;
 pub mod shopper;
 mod wait;
 
@@ -23,6 +25,7 @@ pub use broker::TestBroker;
 pub use busy::Busy;
 pub use client::{Answer, Client, send};
 pub use database::TestDatabase;
+pub use process::{Process, free_port};
 pub use relay::Relay;
 pub use shopper::Shopper;
 pub use wait::until;

@@ -11,6 +11,7 @@ mod exact;
 mod failures;
 mod helpers;
 mod idempotency;
+mod logouts;
 mod long_bodies;
 mod payments;
 mod process;

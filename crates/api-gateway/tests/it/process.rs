@@ -2,13 +2,13 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Command, Output, Stdio},
     time::Duration,
 };
 
 use serde_json::Value;
-use testing::{Client, repository::read};
+use testing::{Client, free_port, repository::read};
 use tokio::time::sleep;
 
 use crate::{
@@ -43,11 +43,6 @@ pub(crate) fn program(settings: &[(&str, &str)]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 pub(crate) async fn until_listening(port: &str) {

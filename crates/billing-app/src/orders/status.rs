@@ -1,12 +1,6 @@
 //! The states of an order.
 
-use diesel::{
-    backend::Backend,
-    deserialize::{self, FromSql, FromSqlRow},
-    expression::AsExpression,
-    serialize::{self, Output, ToSql},
-    sql_types::Text,
-};
+use diesel::{deserialize::FromSqlRow, expression::AsExpression, sql_types::Text};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,21 +37,4 @@ impl Status {
     }
 }
 
-impl<B: Backend> ToSql<Text, B> for Status
-where
-    str: ToSql<Text, B>,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, B>) -> serialize::Result {
-        self.name().to_sql(out)
-    }
-}
-
-impl<B: Backend> FromSql<Text, B> for Status
-where
-    String: FromSql<Text, B>,
-{
-    fn from_sql(bytes: B::RawValue<'_>) -> deserialize::Result<Self> {
-        let name = String::from_sql(bytes)?;
-        Self::of(&name).ok_or_else(|| format!("an order cannot be {name}").into())
-    }
-}
+platform::text_column!(Status);

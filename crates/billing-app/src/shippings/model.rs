@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use diesel::{
-    deserialize::{self, FromSql, FromSqlRow},
-    pg::{Pg, PgValue},
+    deserialize::FromSqlRow,
     prelude::*,
     sql_query,
     sql_types::{Array, BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid},
@@ -219,6 +218,11 @@ impl Status {
         }
     }
 
+    fn of(name: &str) -> Option<Self> {
+        let all = [Self::Processing, Self::Success, Self::Fail];
+        all.into_iter().find(|status| status.name() == name)
+    }
+
     fn outcome(self) -> Option<Outcome> {
         match self {
             Self::Processing => None,
@@ -228,11 +232,4 @@ impl Status {
     }
 }
 
-impl FromSql<Text, Pg> for Status {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        let name = <String as FromSql<Text, Pg>>::from_sql(value)?;
-        let known = [Self::Processing, Self::Success, Self::Fail];
-        let status = known.into_iter().find(|status| status.name() == name);
-        status.ok_or_else(|| format!("no status of a shipping: {name}").into())
-    }
-}
+platform::text_column!(Status);

@@ -1,15 +1,12 @@
 //! Many logins at once leave the rest of the billing in peace.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use testing::{Client, until};
+use testing::{Client, Process};
 
 use crate::{
     accounts::{PASSWORD, login, register},
-    crash::{Process, free_port, is_ready, program},
+    crash::program,
     helpers::Servers,
 };
 
@@ -22,14 +19,6 @@ const LIMIT: Duration = Duration::from_millis(100);
 
 /// 19 MiB for each hash that may run, and room for the rest; one hash for each login would take 3,800 MiB.
 const MEMORY_MIB: u64 = 256;
-
-/// The most memory that the process has had.
-fn peak_mib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.unwrap().trim().trim_end_matches(" kB");
-    kib.parse::<u64>().unwrap() / 1_024
-}
 
 /// `LOGINS` users with the password of one.
 async fn add_users(servers: &Servers, client: &Client) {
@@ -73,13 +62,14 @@ async fn log_in_all(client: Client) -> Vec<(u16, Instant)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_logins_at_once_slow_nothing_else_down() {
     let servers = Servers::prepare().await;
-    let port = free_port().await;
-    let mut program = program(&servers, servers.broker.port, port);
-    // As on a machine with one CPU: a thread that serves and hashes would do nothing else meanwhile.
-    program.env("TOKIO_WORKER_THREADS", "1");
-    let mut process = Process(program.spawn().unwrap());
-    let client = Client::new(format!("http://127.0.0.1:{port}"));
-    until(async || is_ready(&client).await, "the billing is ready").await;
+    let mut process = Process::start(|port| {
+        let mut program = program(&servers, servers.broker.port, port);
+        // As on a machine with one CPU: a thread that serves and hashes would do nothing else meanwhile.
+        program.env("TOKIO_WORKER_THREADS", "1");
+        program
+    })
+    .await;
+    let client = process.client.clone();
     add_users(&servers, &client).await;
 
     let began = Instant::now();
@@ -87,7 +77,7 @@ async fn two_hundred_logins_at_once_slow_nothing_else_down() {
     let times = times_of_another_route(&client).await;
     let measured = began.elapsed();
     let logins = logins.await.unwrap();
-    let peak = peak_mib(process.0.id());
+    let peak = process.peak_kib() / 1_024;
     process.kill();
 
     let done = |(status, end): &(u16, Instant)| (*status == 200).then(|| *end - began);

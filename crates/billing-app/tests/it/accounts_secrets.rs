@@ -3,11 +3,11 @@
 use std::{process::Stdio, time::Duration};
 
 use serde_json::json;
-use testing::{Client, send, until};
+use testing::{Client, Process, send};
 
 use crate::{
     accounts::{PASSWORD, check, login, register, registration},
-    crash::{Process, free_port, is_ready, program},
+    crash::program,
     helpers::Servers,
 };
 
@@ -71,18 +71,16 @@ async fn register_again_and_wrong(client: &Client) {
 #[tokio::test]
 async fn no_log_line_has_a_password_or_a_token() {
     let servers = Servers::prepare().await;
-    let port = free_port().await;
-    let mut program = program(&servers, servers.broker.port, port);
-    program.env("LOG", "debug,hyper=trace,billing_app=trace,platform=trace");
-    let mut process = Process(program.stderr(Stdio::piped()).spawn().unwrap());
-    let log = process.0.stderr.take().unwrap();
-    let log = tokio::task::spawn_blocking(move || std::io::read_to_string(log).unwrap());
-    let client = Client::new(format!("http://127.0.0.1:{port}"));
-    until(async || is_ready(&client).await, "the billing is ready").await;
-    let secrets = use_secrets(&client).await;
+    let process = Process::start(|port| {
+        let mut program = program(&servers, servers.broker.port, port);
+        program.env("LOG", "debug,hyper=trace,billing_app=trace,platform=trace");
+        program.stderr(Stdio::piped());
+        program
+    })
+    .await;
+    let secrets = use_secrets(&process.client).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    process.kill();
-    let log = log.await.unwrap();
+    let log = process.into_log().await;
     assert!(log.contains("/api/users/login"), "{log}");
     for secret in secrets {
         let line = log.lines().find(|line| line.contains(&secret));

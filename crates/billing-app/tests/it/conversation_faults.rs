@@ -1,48 +1,27 @@
 //! The conversation when something dies in the middle of it.
 
-use std::{
-    process::{Child, Command},
-    time::Duration,
-};
+use std::time::Duration;
 
 use messages::{customers::CustomerRequest, orders::OrderCreate, shippings::Outcome};
 use testing::{
-    Client, Relay,
+    Process, Relay, free_port,
     relay::{Ending, Protocol},
-    until,
 };
 
 use crate::{
     conversation_helpers::{PARTS, order, short},
-    crash::{free_port, is_ready, program},
+    crash::program,
     helpers::Servers,
 };
 
-/// Some parts as a process of their own; killed at the latest when the test ends.
-struct Process(Child);
-
-impl Process {
-    async fn start(servers: &Servers, amqp_port: u16, parts: &str) -> Self {
-        let port = free_port().await;
-        let mut command: Command = program(servers, amqp_port, port);
-        let process = Self(command.args(["serve", "--only", parts]).spawn().unwrap());
-        let client = Client::new(format!("http://127.0.0.1:{port}"));
-        until(async || is_ready(&client).await, "the part is ready").await;
-        process
-    }
-
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Some parts as a process of their own.
+async fn start(servers: &Servers, amqp_port: u16, parts: &str) -> Process {
+    let only = |port| {
+        let mut program = program(servers, amqp_port, port);
+        program.args(["serve", "--only", parts]);
+        program
+    };
+    Process::start(only).await
 }
 
 /// A consumer is killed after its commit, while its acknowledgement is held back on the way; the others go on,
@@ -54,7 +33,7 @@ async fn killed_before_its_acknowledgement(part: &str) {
     let others = others.join(",");
     let _others = servers.start_parts(&["--only", &others]).await.unwrap();
     let relay = Relay::start(Protocol::Amqp, &servers.broker.host, servers.broker.port);
-    let mut consumer = Process::start(&servers, relay.port, part).await;
+    let mut consumer = start(&servers, relay.port, part).await;
     relay.end(Ending::Mute);
     let orders: Vec<_> = (0..20).map(|_| order(customer)).collect();
     for order in &orders {
@@ -63,7 +42,7 @@ async fn killed_before_its_acknowledgement(part: &str) {
     servers.until_shippings("SUCCESS", 20).await;
     consumer.kill();
 
-    let again = Process::start(&servers, servers.broker.port, part).await;
+    let again = start(&servers, servers.broker.port, part).await;
     servers
         .until_settled(&["orders_create", "customers_request", "customers_detail"])
         .await;
@@ -102,7 +81,7 @@ async fn kills_of_everything_under_load_end_each_order_once() {
     let customer = servers.add_customer().await;
     let mut orders = Vec::new();
     for _ in 0..4 {
-        let mut billing = Process::start(&servers, servers.broker.port, PARTS).await;
+        let mut billing = start(&servers, servers.broker.port, PARTS).await;
         for _ in 0..40 {
             let order = order(customer);
             servers.send_order(&order).await;
@@ -110,7 +89,7 @@ async fn kills_of_everything_under_load_end_each_order_once() {
         }
         billing.kill();
     }
-    let _billing = Process::start(&servers, servers.broker.port, PARTS).await;
+    let _billing = start(&servers, servers.broker.port, PARTS).await;
     servers.until_shippings("SUCCESS", 160).await;
     servers
         .until_settled(&["orders_create", "customers_request", "customers_detail"])
@@ -126,7 +105,7 @@ async fn kills_of_everything_under_load_end_each_order_once() {
 #[tokio::test]
 async fn while_the_broker_is_away_no_time_is_counted() {
     let servers = Servers::prepare_shop().await;
-    let amqp_port = free_port().await;
+    let amqp_port = free_port();
     let customer = servers.add_customer().await;
     let order = order(customer);
     let parts = ["--only", "outbox,shippings"];
@@ -188,7 +167,7 @@ fn lenient() -> billing_app::Limits {
 async fn after_an_outage_of_the_broker_the_last_question_can_still_be_answered() {
     let servers = Servers::prepare_shop().await;
     asked_for_the_last_time(&servers, "outbox,shippings").await;
-    let amqp_port = free_port().await;
+    let amqp_port = free_port();
     let only = ["--only", PARTS];
     let billing = servers.start_at(amqp_port, &only, &lenient()).await;
     tokio::time::sleep(Duration::from_secs(4)).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use billing_app::Limits;
 use serde_json::{Value, json};
-use testing::{Answer, send, until};
+use testing::{Answer, Process, send, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    crash::{Process, free_port, is_ready, program},
+    crash::program,
     events::{event, event_with},
     helpers::{Billing, Servers, start},
 };
@@ -204,32 +204,16 @@ async fn a_database_that_does_not_answer_ends_a_stream_that_can_be_sent_again() 
 #[tokio::test]
 async fn two_hundred_megabytes_pass_in_constant_memory() {
     let servers = Servers::prepare().await;
-    let port = free_port().await;
-    let billing = Process(
-        program(&servers, servers.broker.port, port)
-            .spawn()
-            .unwrap(),
-    );
-    let address = format!("127.0.0.1:{port}");
-    let client = testing::Client::new(format!("http://{address}"));
-    until(async || is_ready(&client).await, "the billing is ready").await;
-    let before = peak_memory(billing.0.id());
+    let billing = Process::start(|port| program(&servers, servers.broker.port, port)).await;
+    let before = billing.peak_kib();
     let line = event_with("note", "x".repeat(49_000)).to_string() + "\n";
-    let mut upload = Upload::begin(&address).await;
+    let mut upload = Upload::begin(&format!("127.0.0.1:{}", billing.port)).await;
     for _ in 0..200 {
         upload.send(&line.repeat(20)).await;
     }
     let (status, body) = upload.end().await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(kept(&servers).await, 4_000);
-    let grown = peak_memory(billing.0.id()) - before;
+    let grown = billing.peak_kib() - before;
     assert!(grown < 32 * 1_024, "{grown} KiB");
-}
-
-/// In KiB.
-fn peak_memory(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    kib.unwrap().parse().unwrap()
 }

@@ -1,7 +1,5 @@
 //! A billing with a database and a virtual host of its own, started as the program starts it.
 
-use std::iter::once;
-
 use billing_app::{
     Limits, MIGRATIONS,
     config::{Command, Config},
@@ -13,7 +11,11 @@ use platform::{
     runtime::{Running, Runtime},
 };
 use serde_json::{Value, json};
-use testing::{Client, TestBroker, TestDatabase, until};
+use testing::{
+    Client, TestBroker, TestDatabase,
+    settings::{Setting, arguments, endpoint},
+    until,
+};
 use uuid::Uuid;
 
 pub(crate) const QUEUE: &str = "billing_queue";
@@ -66,34 +68,26 @@ impl Servers {
 
     /// [`Self::config`] with one more setting.
     pub(crate) fn config_with(&self, name: &str, value: &str, command: &[&str]) -> Config {
-        let more = format!("--{name}={value}");
+        let more = (name.to_owned(), value.to_owned());
         self.config_of(self.broker.port, Some(more), command)
     }
 
-    fn config_of(&self, amqp_port: u16, more: Option<String>, command: &[&str]) -> Config {
-        let (database, broker) = (&self.database, &self.broker);
-        let (database_port, amqp_port) = (database.port.to_string(), amqp_port.to_string());
-        let inventory_port = self.inventory_port.to_string();
-        let settings = [
-            ("billing-app-host", "127.0.0.1"),
-            ("billing-app-port", "0"),
-            ("inventory-app-host", "127.0.0.1"),
-            ("inventory-app-port", &inventory_port),
-            ("orders-db-host", &database.host),
-            ("orders-db-port", &database_port),
-            ("orders-db-name", &database.name),
-            ("orders-db-user", &database.user),
-            ("orders-db-password", &database.password),
-            ("amqp-host", &broker.host),
-            ("amqp-port", &amqp_port),
-            ("amqp-vhost", &broker.vhost),
-            ("billing-amqp-user", &broker.user),
-            ("billing-amqp-password", &broker.password),
-        ]
-        .map(|(name, value)| format!("--{name}={value}"));
-        let command = command.iter().map(ToString::to_string);
-        let line = once("billing-app".to_owned()).chain(settings).chain(more);
-        Config::try_parse_from(line.chain(command)).unwrap()
+    fn config_of(&self, amqp_port: u16, more: Option<Setting>, command: &[&str]) -> Config {
+        let settings = self.settings(amqp_port, 0).chain(more);
+        Config::try_parse_from(arguments(settings, command)).unwrap()
+    }
+
+    /// The settings of a billing that listens at `http_port`, with its broker at `amqp_port`.
+    pub(crate) fn settings(
+        &self,
+        amqp_port: u16,
+        http_port: u16,
+    ) -> impl Iterator<Item = Setting> + use<> {
+        endpoint("billing-app", http_port)
+            .into_iter()
+            .chain(endpoint("inventory-app", self.inventory_port))
+            .chain(self.database.settings("orders-db"))
+            .chain(self.broker.settings("billing-amqp", amqp_port))
     }
 
     pub(crate) async fn start(&self) -> Billing {

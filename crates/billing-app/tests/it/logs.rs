@@ -7,10 +7,10 @@ use std::{
 };
 
 use serde_json::json;
-use testing::{Client, until};
+use testing::Process;
 
 use crate::{
-    crash::{free_port, is_ready, program},
+    crash::program,
     helpers::{QUEUE, Servers, payment},
 };
 
@@ -76,18 +76,19 @@ async fn a_request_can_be_followed_to_its_message() {
 async fn a_password_that_was_changed_later_is_told_once_and_health_says_it() {
     let mut servers = Servers::prepare().await;
     servers.database.use_own_role().await;
-    let port = free_port().await;
-    let mut program = program(&servers, servers.broker.port, port);
-    let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
-    let client = Client::new(format!("http://127.0.0.1:{port}"));
-    until(async || is_ready(&client).await, "the billing is ready").await;
+    let billing = Process::start(|port| {
+        let mut program = program(&servers, servers.broker.port, port);
+        program.stderr(Stdio::piped());
+        program
+    })
+    .await;
 
     servers.database.set_password("second").await;
     servers.database.end_sessions().await;
     servers.queue("late").await;
     // Each of these waits for a connection, which is tried several times meanwhile.
     for _ in 0..3 {
-        let health = client.get("/health/ready").await.json(503);
+        let health = billing.client.get("/health/ready").await.json(503);
         let database = &health["checks"]["database"];
         assert_eq!(
             database["detail"], "the database refuses the login",
@@ -97,8 +98,7 @@ async fn a_password_that_was_changed_later_is_told_once_and_health_says_it() {
     servers.database.set_password("first").await;
     servers.until_orders(1).await;
 
-    child.kill().unwrap();
-    let log = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let log = billing.into_log().await;
     let told: Vec<_> = log
         .lines()
         .filter(|line| line.contains("pool: no connection to the database"))

@@ -14,6 +14,7 @@ mod crash;
 mod customers;
 mod dead_letters;
 mod events;
+mod events_partitions;
 mod events_stream;
 mod helpers;
 mod identities;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testing::send;
 use uuid::Uuid;
 
-use crate::shop::{Shop, next_page, text};
+use crate::shop::{Shop, text};
 
 fn ids(orders: &Value) -> Vec<String> {
     let orders = orders.as_array().unwrap().iter();
@@ -146,7 +146,7 @@ async fn pages_follow_their_links_to_the_end() {
     while !next.is_empty() {
         let answer = ann.get(&next).await;
         found.extend(ids(&answer.json(200)));
-        next = next_page(&answer);
+        next = answer.next_page();
     }
     assert_eq!(found, wanted);
 }

@@ -1,28 +1,14 @@
 //! `serve --only`: some parts of the billing in a process of their own.
 
 use serde_json::json;
-use testing::until;
 
-use crate::helpers::{Billing, QUEUE, Servers};
-
-/// The names of what the process says of its health, once all of it is well.
-async fn checks_when_ready(billing: &Billing) -> Vec<String> {
-    let ready = async || billing.client.get("/health/ready").await.status == 200;
-    until(ready, "the part is ready").await;
-    let health = billing.client.get("/health/ready").await.json(200);
-    health["checks"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect()
-}
+use crate::helpers::{QUEUE, Servers};
 
 #[tokio::test]
 async fn without_a_choice_all_parts_run() {
     let servers = Servers::prepare().await;
     let billing = servers.start().await;
-    let checks = checks_when_ready(&billing).await;
+    let checks = billing.client.checks_when_ready().await;
     assert_eq!(
         checks,
         [
@@ -47,7 +33,7 @@ async fn without_a_choice_all_parts_run() {
 async fn the_outbox_may_run_alone() {
     let servers = Servers::prepare().await;
     let relay = servers.start_parts(&["--only", "outbox"]).await.unwrap();
-    let checks = checks_when_ready(&relay).await;
+    let checks = relay.client.checks_when_ready().await;
     assert_eq!(checks, ["broker", "database", "listener", "outbox"]);
 }
 
@@ -55,7 +41,7 @@ async fn the_outbox_may_run_alone() {
 async fn the_http_part_answers_and_consumes_nothing() {
     let servers = Servers::prepare().await;
     let http = servers.start_parts(&["--only", "http"]).await.unwrap();
-    let checks = checks_when_ready(&http).await;
+    let checks = http.client.checks_when_ready().await;
     assert_eq!(checks, ["broker", "database", "listener"]);
     servers.queue("3").await;
     let payments = http.client.get("/api/billing").await.json(200);
@@ -76,7 +62,7 @@ async fn a_consumer_alone_records_and_answers_for_its_health_only() {
     let consumer = servers.start_parts(&["--only=payments"]).await.unwrap();
     servers.queue("3").await;
     servers.until_orders(1).await;
-    let checks = checks_when_ready(&consumer).await;
+    let checks = consumer.client.checks_when_ready().await;
     assert_eq!(checks, ["broker", "database", "listener", "payments"]);
     consumer.client.get("/health/live").await.json(200);
     assert_eq!(consumer.client.get("/metrics").await.status, 200);

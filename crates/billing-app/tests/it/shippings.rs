@@ -272,14 +272,11 @@ async fn shippings_are_listed_page_by_page() {
             (&json!(null), &json!(null))
         );
     }
-    let (mut next, mut seen) = ("/api/shippings?limit=2".to_owned(), Vec::new());
-    while !next.is_empty() {
-        let answer = billing.client.get(&next).await;
-        seen.extend(answer.json(200).as_array().unwrap().clone());
-        let link = answer.header("link");
-        let target = link.split_once('>').unwrap_or_default().0;
-        next = target.trim_start_matches('<').to_owned();
-    }
+    let seen = billing
+        .client
+        .pages("/api/shippings?limit=2")
+        .await
+        .concat();
     assert_eq!(json!(seen), all);
 }
 

@@ -1,7 +1,5 @@
 //! A billing beside a real inventory, and users who order there.
 
-use std::iter::once;
-
 use billing_app::Limits;
 use clap::Parser;
 use platform::{
@@ -9,7 +7,11 @@ use platform::{
     runtime::{Running, Runtime},
 };
 use serde_json::{Value, json};
-use testing::{Answer, Client, TestDatabase, send, until};
+use testing::{
+    Answer, Client, TestDatabase, send,
+    settings::{arguments, endpoint, without_broker},
+    until,
+};
 use uuid::Uuid;
 
 use crate::helpers::{Billing, Servers};
@@ -139,23 +141,11 @@ pub(crate) async fn start_http(servers: &Servers) -> Billing {
 impl Inventory {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await;
-        let port = database.port.to_string();
-        let settings = [
-            ("inventory-app-host", "127.0.0.1"),
-            ("inventory-app-port", "0"),
-            ("movies-db-host", &database.host),
-            ("movies-db-port", &port),
-            ("movies-db-name", &database.name),
-            ("movies-db-user", &database.user),
-            ("movies-db-password", &database.password),
-            ("amqp-host", "127.0.0.1"),
-            ("amqp-port", "1"),
-            ("amqp-vhost", "/"),
-            ("inventory-amqp-user", "nobody"),
-            ("inventory-amqp-password", "nothing"),
-        ]
-        .map(|(name, value)| format!("--{name}={value}"));
-        let line = once("inventory-app".to_owned()).chain(settings);
+        let settings = endpoint("inventory-app", 0)
+            .into_iter()
+            .chain(database.settings("movies-db"))
+            .chain(without_broker("inventory-amqp"));
+        let line = arguments(settings, &[]);
         let config = inventory_app::config::Config::try_parse_from(line).unwrap();
         let runtime = Runtime::embedded().unwrap();
         let parts = Parts::default();
@@ -265,13 +255,6 @@ impl User {
         self.add("ipa", 2).await;
         text(&self.check_out().await.json(200)["id"])
     }
-}
-
-/// Where the next page of a list is; empty after the last one.
-pub(crate) fn next_page(page: &Answer) -> String {
-    let link = page.header("link").strip_suffix(">; rel=\"next\"");
-    let link = link.and_then(|link| link.strip_prefix('<'));
-    link.unwrap_or_default().to_owned()
 }
 
 pub(crate) fn text(value: &Value) -> String {

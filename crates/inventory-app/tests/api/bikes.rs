@@ -139,16 +139,9 @@ async fn a_list_is_filtered_by_status_and_paged() {
 impl Inventory {
     /// The ids of each page from `path` on.
     async fn pages(&self, path: &str) -> Vec<Vec<String>> {
-        let (mut next, mut pages) = (path.to_owned(), Vec::new());
-        while !next.is_empty() {
-            let answer = self.client.get(&next).await;
-            let page: Vec<Value> = serde_json::from_value(answer.json(200)).unwrap();
-            pages.push(page.iter().map(|bike| text(&bike["id"])).collect());
-            let link = answer.header("link").strip_suffix(">; rel=\"next\"");
-            let link = link.and_then(|link| link.strip_prefix('<'));
-            next = link.unwrap_or_default().to_owned();
-        }
-        pages
+        let pages = self.client.pages(path).await;
+        let ids = |page: Vec<Value>| page.iter().map(|bike| text(&bike["id"])).collect();
+        pages.into_iter().map(ids).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use testing::TestDatabase;
+use testing::{TestDatabase, settings::variables};
 
 use crate::helpers::Inventory;
 
@@ -33,11 +33,7 @@ async fn import(database: &TestDatabase, text: &str) -> (i32, String, String) {
     let file = File::with(text);
     let mut command = Command::new(env!("CARGO_BIN_EXE_inventory-app"));
     command
-        .env("MOVIES_DB_HOST", &database.host)
-        .env("MOVIES_DB_PORT", database.port.to_string())
-        .env("MOVIES_DB_NAME", &database.name)
-        .env("MOVIES_DB_USER", &database.user)
-        .env("MOVIES_DB_PASSWORD", &database.password)
+        .envs(variables(database.settings("movies-db")))
         .arg("import-bikes")
         .arg(&file.0);
     let output = tokio::task::spawn_blocking(move || command.output());

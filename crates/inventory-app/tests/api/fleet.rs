@@ -1,6 +1,6 @@
 //! A fleet whose events lie on the queues: a database and a virtual host, and inventories that consume.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use inventory_app::{MIGRATIONS, config};
 use messages::{
@@ -15,9 +15,12 @@ use platform::{
     runtime::{Running, Runtime},
 };
 use serde_json::json;
-use testing::{Client, TestBroker, TestDatabase, until};
+use testing::{
+    Client, Process, TestBroker, TestDatabase,
+    settings::{Setting, arguments, endpoint, variables},
+    until,
+};
 use time::{Duration, OffsetDateTime, macros::datetime};
-use tokio::net::TcpListener;
 use uuid::Uuid;
 
 /// Second 0 of the events of tests.
@@ -82,28 +85,23 @@ impl Fleet {
         id
     }
 
-    /// The settings of an inventory with its broker at `amqp_port`, and its command line after them.
+    /// The settings of an inventory that listens at `http_port`, with its broker at `amqp_port`.
+    fn settings(&self, amqp_port: u16, http_port: u16) -> impl Iterator<Item = Setting> + use<> {
+        endpoint("inventory-app", http_port)
+            .into_iter()
+            .chain(self.database.settings("movies-db"))
+            .chain(self.broker.settings("inventory-amqp", amqp_port))
+    }
+
+    /// The settings of an inventory at a free port, and its command line after them.
     fn config(&self, amqp_port: u16, command: &[&str]) -> config::Config {
-        let (database, broker) = (&self.database, &self.broker);
-        let (port, amqp_port) = (database.port.to_string(), amqp_port.to_string());
-        let settings = [
-            ("inventory-app-host", "127.0.0.1"),
-            ("inventory-app-port", "0"),
-            ("movies-db-host", &database.host),
-            ("movies-db-port", &port),
-            ("movies-db-name", &database.name),
-            ("movies-db-user", &database.user),
-            ("movies-db-password", &database.password),
-            ("amqp-host", &broker.host),
-            ("amqp-port", &amqp_port),
-            ("amqp-vhost", &broker.vhost),
-            ("inventory-amqp-user", &broker.user),
-            ("inventory-amqp-password", &broker.password),
-        ]
-        .map(|(name, value)| format!("--{name}={value}"));
-        let line = std::iter::once("inventory-app".to_owned()).chain(settings);
-        let command = command.iter().map(ToString::to_string);
-        clap::Parser::try_parse_from(line.chain(command)).unwrap()
+        let line = arguments(self.settings(amqp_port, 0), command);
+        clap::Parser::try_parse_from(line).unwrap()
+    }
+
+    /// An inventory as a process of its own.
+    pub(crate) async fn start_process(&self, amqp_port: u16) -> Process {
+        Process::start(|port| program(self, amqp_port, port)).await
     }
 
     pub(crate) async fn start(&self) -> Consuming {
@@ -170,72 +168,15 @@ impl Consuming {
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
-
-    /// The names of what it says of its health, once all of it is well.
-    pub(crate) async fn checks_when_ready(&self) -> Vec<String> {
-        let is_ready = async || self.client.get("/health/ready").await.status == 200;
-        until(is_ready, "it is ready").await;
-        let health = self.client.get("/health/ready").await.json(200);
-        health["checks"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect()
-    }
 }
 
-/// The inventory as a process of its own; killed at the latest when the test ends.
-pub(crate) struct Process(Child);
-
-impl Process {
-    pub(crate) async fn start(fleet: &Fleet, amqp_port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let process = Self(program(fleet, amqp_port, port).spawn().unwrap());
-        let client = Client::new(format!("http://127.0.0.1:{port}"));
-        let is_ready = async || {
-            let answer = client.request("GET", "/health/ready").send().await;
-            answer.is_ok_and(|answer| answer.status() == 200)
-        };
-        until(is_ready, "the inventory is ready").await;
-        process
-    }
-
-    /// SIGKILL: no handler, no drain.
-    pub(crate) fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The program with its settings in the environment, as pm2 or systemd would start it.
+/// The program with its settings in the environment.
 pub(crate) fn program(fleet: &Fleet, amqp_port: u16, http_port: u16) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_inventory-app"));
-    let (database, broker) = (&fleet.database, &fleet.broker);
+    let settings = fleet.settings(amqp_port, http_port);
     program
         .env_clear()
-        .env("INVENTORY_APP_HOST", "127.0.0.1")
-        .env("INVENTORY_APP_PORT", http_port.to_string())
-        .env("MOVIES_DB_HOST", &database.host)
-        .env("MOVIES_DB_PORT", database.port.to_string())
-        .env("MOVIES_DB_NAME", &database.name)
-        .env("MOVIES_DB_USER", &database.user)
-        .env("MOVIES_DB_PASSWORD", &database.password)
-        .env("AMQP_HOST", &broker.host)
-        .env("AMQP_PORT", amqp_port.to_string())
-        .env("AMQP_VHOST", &broker.vhost)
-        .env("INVENTORY_AMQP_USER", &broker.user)
-        .env("INVENTORY_AMQP_PASSWORD", &broker.password)
+        .envs(variables(settings))
         .stderr(Stdio::null());
     program
 }

@@ -1,7 +1,5 @@
 //! An inventory with a database of its own, started as the program starts it.
 
-use std::{collections::BTreeMap, iter::once};
-
 use clap::Parser;
 use inventory_app::{Limits, config::Config};
 use platform::{
@@ -9,7 +7,10 @@ use platform::{
     runtime::{Running, Runtime},
 };
 use serde_json::{Value, json};
-use testing::{Client, TestDatabase};
+use testing::{
+    Client, TestDatabase,
+    settings::{arguments, endpoint, without_broker},
+};
 
 pub(crate) struct Inventory {
     pub(crate) client: Client,
@@ -99,24 +100,12 @@ pub(crate) fn text(value: &Value) -> String {
 
 /// The settings of an inventory on `database`, at a free port and without a broker, from arguments; `changes` replace some.
 pub(crate) fn config(database: &TestDatabase, changes: &[(&str, &str)]) -> Config {
-    let port = database.port.to_string();
-    let mut settings = BTreeMap::from([
-        ("inventory-app-host", "127.0.0.1"),
-        ("inventory-app-port", "0"),
-        ("movies-db-host", &database.host),
-        ("movies-db-port", &port),
-        ("movies-db-name", &database.name),
-        ("movies-db-user", &database.user),
-        ("movies-db-password", &database.password),
-        ("amqp-host", "127.0.0.1"),
-        ("amqp-port", "1"),
-        ("amqp-vhost", "/"),
-        ("inventory-amqp-user", "nobody"),
-        ("inventory-amqp-password", "nothing"),
-    ]);
-    settings.extend(changes.iter().copied());
-    let arguments = settings
-        .iter()
-        .map(|(name, value)| format!("--{name}={value}"));
-    Config::try_parse_from(once("inventory-app".to_owned()).chain(arguments)).unwrap()
+    let changes = changes.iter();
+    let changes = changes.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let settings = endpoint("inventory-app", 0)
+        .into_iter()
+        .chain(database.settings("movies-db"))
+        .chain(without_broker("inventory-amqp"))
+        .chain(changes);
+    Config::try_parse_from(arguments(settings, &[])).unwrap()
 }

@@ -8,7 +8,7 @@ use testing::{
     until,
 };
 
-use crate::fleet::{Fleet, Process, event};
+use crate::fleet::{Fleet, event};
 
 const PLACE: &str = "SELECT longitude FROM bikes.bikes WHERE id = 'a'";
 
@@ -64,7 +64,7 @@ async fn a_kill_between_commit_and_ack_applies_nothing_twice() {
     let fleet = Fleet::of(&["a"]).await;
     fleet.trip("a", 0, None).await;
     let relay = Relay::start(Protocol::Amqp, &fleet.broker.host, fleet.broker.port);
-    let mut process = Process::start(&fleet, relay.port).await;
+    let mut process = fleet.start_process(relay.port).await;
     relay.end(Ending::Mute);
     fleet.ride(0..20).await;
     fleet.until_applied(20).await;
@@ -86,7 +86,7 @@ async fn kills_under_load_lose_nothing_and_double_nothing() {
     let fleet = Fleet::of(&["a"]).await;
     fleet.trip("a", 0, None).await;
     for round in 0..3 {
-        let mut process = Process::start(&fleet, fleet.broker.port).await;
+        let mut process = fleet.start_process(fleet.broker.port).await;
         fleet.ride(round * 50..(round + 1) * 50).await;
         process.kill();
     }

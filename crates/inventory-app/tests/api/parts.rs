@@ -12,7 +12,7 @@ async fn start(fleet: &Fleet, only: &str) -> Consuming {
 #[tokio::test]
 async fn without_a_choice_all_parts_run() {
     let fleet = Fleet::of(&[]).await;
-    let checks = fleet.start().await.checks_when_ready().await;
+    let checks = fleet.start().await.client.checks_when_ready().await;
     let all = [
         "broker",
         "database",
@@ -28,7 +28,7 @@ async fn the_http_part_answers_and_consumes_nothing() {
     let fleet = Fleet::of(&["a"]).await;
     let http = start(&fleet, "http").await;
     assert_eq!(
-        http.checks_when_ready().await,
+        http.client.checks_when_ready().await,
         ["broker", "database", "listener"]
     );
     fleet.queue(POSITION_QUEUE, &event("a", 1, 1.0)).await;
@@ -47,7 +47,7 @@ async fn each_consumer_may_run_alone() {
     }
     let place = "SELECT longitude FROM bikes.bikes";
     fleet.until_value(place, "1").await;
-    let checks = position.checks_when_ready().await;
+    let checks = position.client.checks_when_ready().await;
     let expected = ["broker", "database", "listener", "locations-position"];
     assert_eq!(checks, expected);
     position.client.get("/api/movies").await.problem(404);

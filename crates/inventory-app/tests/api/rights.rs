@@ -38,7 +38,7 @@ async fn its_user_may_consume_its_queues_and_write_their_dead_letters() {
     let place = "SELECT longitude FROM bikes.bikes";
     fleet.until_value(place, "1").await;
     fleet.until_dead(POSITION_QUEUE, 1).await;
-    consuming.checks_when_ready().await;
+    consuming.client.checks_when_ready().await;
 }
 
 #[tokio::test]

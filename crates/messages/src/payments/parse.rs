@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{AMOUNT_DIGITS_MAX, Payment, PostedPayment, USER_ID_MAX};
-use crate::money::{self, is_whole};
+use crate::{decimal::is_whole, money};
 
 /// Why a body is no payment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,7 @@
 //! - `pool`: the pool's way to connections; `connect`: one connection; `settings`: where the database is.
 //! - `listener`: notifications of the server.
 //! - `migrations`: the schema's history.
+//! - `text_column`: enums in columns.
 
 mod connect;
 mod connection;
@@ -21,6 +22,7 @@ mod migrations;
 mod pool;
 mod settings;
 mod sqlstate;
+mod text_column;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,23 +1,10 @@
-//! One OpenAPI 3.1 document of all routes, and Swagger UI over it.
+//! The document: merged from the committed documents of the services, so that it is complete while they are down.
 //!
-//! The document is merged from the committed documents of the services, so it is complete while they are down. Who may call
-//! an operation, and how the gateway refuses a client, comes from [`TABLE`], so that it cannot differ from what is
-//! enforced. Nothing is loaded from another host.
+//! Who may call an operation, and how the gateway refuses a client, comes from [`TABLE`], so that it cannot differ from what
+//! is enforced.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    body::Bytes,
-    extract::Path,
-    http::{Uri, header},
-    response::{IntoResponse, Redirect, Response},
-    routing::get,
-};
-use platform::problem::Problem;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
-use utoipa_swagger_ui::Config;
 
 use crate::{
     auth::Access,
@@ -25,14 +12,11 @@ use crate::{
     table::{Operation, TABLE},
 };
 
-/// Where the document is.
-const DOCUMENT: &str = "/api-docs/openapi.json";
-
 /// The committed documents, in the order of the page.
 const PARTS: [&str; 3] = [
-    include_str!("../../inventory-app/openapi.json"),
-    include_str!("../openapi.json"),
-    include_str!("../../billing-app/openapi.json"),
+    include_str!("../../../inventory-app/openapi.json"),
+    include_str!("../../openapi.json"),
+    include_str!("../../../billing-app/openapi.json"),
 ];
 
 /// The names of the security schemes.
@@ -51,34 +35,6 @@ const USER: &str = "user";
 )]
 struct Own;
 
-/// `/docs` and what belongs to it. `open`: there is no operator's token, so nothing needs it.
-pub fn router(open: bool) -> Router {
-    let document = Bytes::from(merged(open).to_string());
-    let config = Arc::new(
-        Config::from(DOCUMENT)
-            .try_it_out_enabled(true)
-            .display_request_duration(true),
-    );
-    let page = Bytes::from(page());
-    let to_docs = || get(async || Redirect::temporary("/docs"));
-    Router::new()
-        .route("/", to_docs())
-        .route("/swagger-ui", to_docs())
-        .route("/ui", to_docs())
-        .route(
-            DOCUMENT,
-            get(async move || ([(header::CONTENT_TYPE, "application/json")], document)),
-        )
-        .route(
-            "/docs",
-            get(async move || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page)),
-        )
-        .route(
-            "/docs/{*file}",
-            get(async move |Path(file): Path<String>, uri: Uri| asset(&file, &uri, config)),
-        )
-}
-
 /// The gateway's own document, as it is committed.
 #[must_use]
 pub fn own() -> utoipa::openapi::OpenApi {
@@ -92,29 +48,6 @@ pub fn own() -> utoipa::openapi::OpenApi {
 /// When what is merged is no OpenAPI document.
 pub fn whole() -> serde_json::Result<utoipa::openapi::OpenApi> {
     serde_json::from_value(merged(false))
-}
-
-/// The page names its files relative to `/docs/`; here they are found from `/docs` too.
-fn page() -> String {
-    let page = utoipa_swagger_ui::serve("index.html", Arc::new(Config::from(DOCUMENT)));
-    let bytes = page
-        .ok()
-        .flatten()
-        .map(|file| file.bytes)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&bytes)
-        .replace("=\"./", "=\"/docs/")
-        .replace("=\"index.css\"", "=\"/docs/index.css\"")
-        .replace("Swagger UI</title>", "crud-master API</title>")
-}
-
-fn asset(file: &str, uri: &Uri, config: Arc<Config<'static>>) -> Result<Response, Problem> {
-    match utoipa_swagger_ui::serve(file, config) {
-        Ok(Some(file)) => {
-            Ok(([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response())
-        }
-        Ok(None) | Err(_) => Err(Problem::not_found(format!("there is no {}", uri.path()))),
-    }
 }
 
 /// The document of all routes.

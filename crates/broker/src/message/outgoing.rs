@@ -1,27 +1,23 @@
-//! What goes out and what comes in, without a type of the client library.
-//!
-//! Whatever came from outside is bounded here: short strings of AMQP hold 255 bytes and panic above, and a header
-//! table must fit into one frame.
+//! What goes out, and where to.
 
+#[cfg(feature = "database")]
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use lapin::{
     BasicProperties,
-    message::Delivery,
     types::{AMQPValue, FieldTable, ShortString},
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::Incoming;
+#[cfg(feature = "database")]
+use super::text_headers;
 use messages::{Message, Route};
-use platform::trace_context::{TRACEPARENT, TraceContext, X_REQUEST_ID};
 
 /// The longest header value that is sent, in bytes; the rest is cut off.
 const HEADER_MAX: usize = 1024;
-
-/// Names ids that are no uuids (RFC 9562, section 5.5).
-const FOREIGN_IDS: Uuid = Uuid::from_u128(0x6f0c_3a52_95a1_4c5e_9d42_0d4b_7e1f_8a37);
 
 /// Delivery mode 2: the queue keeps it on disk.
 const PERSISTENT: u8 = 2;
@@ -63,8 +59,8 @@ impl From<&str> for Destination {
 /// A message to publish: persistent JSON with an id and a few text headers.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    pub(super) destination: Destination,
-    pub(super) body: Bytes,
+    pub(crate) destination: Destination,
+    pub(crate) body: Bytes,
     message_id: Option<ShortString>,
     headers: FieldTable,
     made_at: OffsetDateTime,
@@ -82,7 +78,7 @@ impl Outgoing {
     }
 
     /// Passes on an id as it came, which may be none or anything up to 255 bytes.
-    pub(super) fn with_raw_id(
+    pub(crate) fn with_raw_id(
         destination: Destination,
         message_id: Option<&str>,
         body: Bytes,
@@ -120,7 +116,7 @@ impl Outgoing {
 
     /// A message as it was when it was kept: what has no place in AMQP is left out.
     #[cfg(feature = "database")]
-    pub(super) fn restored(
+    pub(crate) fn restored(
         destination: Destination,
         id: Uuid,
         body: impl Into<Bytes>,
@@ -137,28 +133,28 @@ impl Outgoing {
     }
 
     /// The id as it is sent.
-    pub(super) fn message_id(&self) -> Option<&str> {
+    pub(crate) fn message_id(&self) -> Option<&str> {
         self.message_id.as_ref().map(ShortString::as_str)
     }
 
     /// The id, if it is a uuid.
     #[cfg(feature = "database")]
-    pub(super) fn id(&self) -> Option<Uuid> {
+    pub(crate) fn id(&self) -> Option<Uuid> {
         self.message_id()?.parse().ok()
     }
 
     /// Its headers.
     #[cfg(feature = "database")]
-    pub(super) fn headers(&self) -> BTreeMap<String, String> {
+    pub(crate) fn headers(&self) -> BTreeMap<String, String> {
         text_headers(&self.headers)
     }
 
     /// Bytes that it holds in memory while it waits.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.body.len()
     }
 
-    pub(super) fn properties(&self) -> BasicProperties {
+    pub(crate) fn properties(&self) -> BasicProperties {
         let properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_content_type("application/json".into())
@@ -171,117 +167,9 @@ impl Outgoing {
     }
 }
 
-/// A delivered message. Anybody may have sent it: nothing in it is known to be well-formed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    /// As the sender gave it: perhaps none, perhaps not a uuid, up to 255 bytes.
-    pub message_id: Option<String>,
-    /// The body as it was sent.
-    pub body: Bytes,
-    /// Whether the broker has delivered it before.
-    pub redelivered: bool,
-    headers: BTreeMap<String, String>,
-    timestamp: Option<u64>,
-}
-
-impl Incoming {
-    /// A message as tests of a consumer need it.
-    pub fn new(message_id: Option<&str>, body: impl Into<Bytes>) -> Self {
-        Self {
-            message_id: message_id.map(Into::into),
-            body: body.into(),
-            redelivered: false,
-            headers: BTreeMap::new(),
-            timestamp: None,
-        }
-    }
-
-    /// The same message with this time of sending.
-    #[cfg(test)]
-    pub(crate) fn with_sent_at(self, at: OffsetDateTime) -> Self {
-        let timestamp = u64::try_from(at.unix_timestamp()).ok();
-        Self { timestamp, ..self }
-    }
-
-    /// The id; one that is no uuid is turned into one, always the same. A message without any cannot be told from its
-    /// twin.
-    #[must_use]
-    pub fn id(&self) -> Option<Uuid> {
-        let id = self.message_id.as_deref()?;
-        Some(
-            id.parse()
-                .unwrap_or_else(|_| Uuid::new_v5(&FOREIGN_IDS, id.as_bytes())),
-        )
-    }
-
-    /// The headers that tell where it came from; a copy of it keeps them.
-    pub(super) fn origin(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let origin = [TRACEPARENT, X_REQUEST_ID];
-        origin
-            .into_iter()
-            .filter_map(|name| Some((name, self.header(name)?)))
-    }
-
-    /// The request that sent it, to find both in the logs.
-    #[must_use]
-    pub fn request_id(&self) -> Option<&str> {
-        self.header(X_REQUEST_ID)
-    }
-
-    /// The trace that it belongs to, as logs show it.
-    #[must_use]
-    pub fn trace_id(&self) -> Option<String> {
-        let context: TraceContext = self.header(TRACEPARENT)?.parse().ok()?;
-        Some(context.trace_id().to_string())
-    }
-
-    /// When it was sent, to the second, if its sender said so.
-    #[must_use]
-    pub fn sent_at(&self) -> Option<OffsetDateTime> {
-        let seconds = i64::try_from(self.timestamp?).ok()?;
-        OffsetDateTime::from_unix_timestamp(seconds).ok()
-    }
-
-    /// A text header.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-}
-
-impl From<Delivery> for Incoming {
-    fn from(delivery: Delivery) -> Self {
-        let headers = delivery.properties.headers().as_ref();
-        Self {
-            message_id: delivery
-                .properties
-                .message_id()
-                .as_ref()
-                .map(ToString::to_string),
-            headers: headers.map(text_headers).unwrap_or_default(),
-            timestamp: *delivery.properties.timestamp(),
-            redelivered: delivery.redelivered,
-            body: delivery.data.into(),
-        }
-    }
-}
-
-/// The headers whose values are UTF-8 text.
-fn text_headers(table: &FieldTable) -> BTreeMap<String, String> {
-    let text = |(name, value): (&ShortString, &AMQPValue)| match value {
-        AMQPValue::LongString(value) => {
-            let value = std::str::from_utf8(value.as_bytes()).ok()?;
-            Some((name.to_string(), value.to_owned()))
-        }
-        AMQPValue::ShortString(value) => Some((name.to_string(), value.to_string())),
-        _ => None,
-    };
-    table.inner().iter().filter_map(text).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::text_headers, *};
 
     #[test]
     fn a_header_is_cut_between_characters() {
