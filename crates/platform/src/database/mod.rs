@@ -7,7 +7,7 @@
 //!
 //! # Layout
 //!
-//! - [`Connection`]: what queries run on.
+//! - [`Connection`]: what queries run on; [`Statement`]: one that is written in SQL.
 //! - `error`: why a query failed, and whether trying again may help; `sqlstate`: what the server called it.
 //! - `pool`: the pool's way to connections; `connect`: one connection; `settings`: where the database is.
 //! - `listener`: notifications of the server.
@@ -21,6 +21,7 @@ mod migrations;
 mod pool;
 mod settings;
 mod sqlstate;
+mod statement;
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +40,7 @@ pub use listener::Listener;
 pub use migrations::{migrate, migrate_when_ready};
 pub use settings::Settings;
 pub use sqlstate::SqlState;
+pub use statement::{Statement, statement};
 
 /// The longest that a query may take, from asking for a connection to its last row.
 pub const QUERY_LIMIT: Duration = Duration::from_millis(1_500);
