@@ -28,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     runtime::Handle,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use pool::{LastFailure, Manager};
@@ -47,6 +47,9 @@ pub const QUERY_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// How long a connection may be waited for; shorter than [`QUERY_LIMIT`].
 const CONNECTION_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a notification may take after what it tells of is committed.
+const NOTIFY_LIMIT: Duration = Duration::from_millis(500);
 
 /// A handle to the pool; clones share it.
 #[derive(Clone)]
@@ -140,6 +143,9 @@ impl Database {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
         let answer = timeout_at(end, work(&mut lease.connection)).await;
+        if let Ok(Ok(_)) = answer {
+            lease.notify().await;
+        }
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -169,6 +175,9 @@ impl Database {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
         let answer = timeout_at(end, lease.connection.transaction(work)).await;
+        if let Ok(Ok(_)) = answer {
+            lease.notify().await;
+        }
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -193,10 +202,11 @@ impl Database {
     }
 
     async fn lease(&self) -> Result<Lease<'_>, DatabaseError> {
-        let connection = self.pool.get().await.map_err(|error| match error {
+        let mut connection = self.pool.get().await.map_err(|error| match error {
             bb8::RunError::User(error) => DatabaseError::Unavailable(error),
             bb8::RunError::TimedOut => self.explain_timeout(),
         })?;
+        connection.notify_nobody();
         Ok(Lease {
             connection,
             settings: Arc::clone(&self.settings),
@@ -220,6 +230,14 @@ impl Database {
 struct Lease<'a> {
     connection: bb8::PooledConnection<'a, Manager>,
     settings: Arc<Settings>,
+}
+
+impl Lease<'_> {
+    /// What was done is done, so that this takes no longer than it would keep a caller waiting.
+    async fn notify(&mut self) {
+        // A notification that was left in time is cancelled with its connection, as any query is.
+        let _ = timeout(NOTIFY_LIMIT, self.connection.notify()).await;
+    }
 }
 
 impl Drop for Lease<'_> {
