@@ -84,12 +84,12 @@ async fn fix(
     let Some(order) = order.filter(|order| order.lines == seen.lines) else {
         return Ok(None);
     };
-    model::check_out(connection, order.id, total, app.limits.orders.answer).await?;
     let payment = outgoing::payment(&order, user_id, total).ok_or_else(total::too_high)?;
     let messages = [payment, outgoing::create(&order, 1)];
     let messages = messages.map(|message| outgoing::from_request(message, context));
     outbox::add_all(connection, &messages).await?;
-    Ok(Order::find(connection, order.id).await?)
+    let order = model::check_out(connection, order, total, app.limits.orders.answer).await?;
+    Ok(Some(order))
 }
 
 /// Every line is, and costs, what its user was shown.

@@ -68,22 +68,22 @@ pub(super) async fn add(
     context: &RequestContext,
 ) -> Result<Order, Problem> {
     for _ in 0..ATTEMPTS {
-        let Some(order) = find_or_make(app, user_id).await? else {
-            continue;
-        };
-        let others = order.skus().filter(|sku| *sku != added.sku);
+        let find = async |c: &mut Connection| Order::find_open(c, user_id).await;
+        let seen: Option<Order> = app.database.run(find).await?;
+        let others = seen.iter().flat_map(Order::skus);
+        let others = others.filter(|sku| *sku != added.sku);
         let skus = others.chain([added.sku.as_str()]);
         let beers = app.inventory.beers(skus, context).await?;
         let beer = beers.get(&added.sku).ok_or_else(no_such_beer)?;
         let add = async |c: &mut Connection| {
-            if model::lock_open(c, user_id).await? != Some(order.id) {
+            let Some(order_id) = lock_or_make(c, user_id, seen.as_ref()).await? else {
                 return Ok(None);
-            }
+            };
             // What others have added meanwhile they were shown at the prices of now.
-            if !is_shown(&order, &beers) {
-                model::show(c, order.id, &beers).await?;
+            if !seen.as_ref().is_none_or(|seen| is_shown(seen, &beers)) {
+                model::show(c, order_id, &beers).await?;
             }
-            add_checked(c, order.id, beer, added.quantity).await
+            add_checked(c, order_id, beer, added.quantity).await
         };
         let _lock = app.user_locks.lock(user_id).await?;
         let order: Result<Option<Order>, Problem> = app.database.transaction(add).await;
@@ -124,6 +124,21 @@ async fn find_or_make(app: &App, user_id: Uuid) -> Result<Option<Order>, Databas
         Order::find_open(c, user_id).await
     };
     app.database.run(find).await
+}
+
+/// Locks the order that was `seen`, or makes one where none was; `None` when the open order is another one by now.
+async fn lock_or_make(
+    connection: &mut Connection,
+    user_id: Uuid,
+    seen: Option<&Order>,
+) -> Result<Option<Uuid>, DatabaseError> {
+    let Some(seen) = seen else {
+        let id = Uuid::now_v7();
+        let made = model::insert_open(connection, id, user_id).await?;
+        return Ok(made.then_some(id));
+    };
+    let locked = model::lock_open(connection, user_id).await?;
+    Ok(locked.filter(|id| *id == seen.id))
 }
 
 /// The order with these names and prices, which are kept as shown. A beer that is gone keeps what was shown last: the

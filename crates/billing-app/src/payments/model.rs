@@ -9,7 +9,7 @@ use diesel::{
     sql_types::{Array, Binary, Integer, Nullable, Numeric, Text, Uuid as SqlUuid},
 };
 use messages::{payments::Payment, refunds::Refund};
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -86,7 +86,7 @@ impl Recording {
         self,
         connection: &mut Connection,
     ) -> Result<Vec<usize>, DatabaseError> {
-        let query = diesel::sql_query(
+        let query = statement(
             "INSERT INTO orders (message_id, user_id, number_of_items, total_amount, fingerprint, order_id) \
              SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT (message_id) DO NOTHING RETURNING message_id",
         )
@@ -169,7 +169,7 @@ pub(super) async fn record_rejections(
     // One id may be in a batch twice, and one statement cannot touch a row twice.
     let unique: BTreeMap<_, _> = refused.into_iter().collect();
     let (ids, reasons): (Vec<_>, Vec<_>) = unique.into_iter().unzip();
-    let query = diesel::sql_query(
+    let query = statement(
         "INSERT INTO rejections (message_id, reason) SELECT * FROM unnest($1, $2) \
          ON CONFLICT (message_id) DO UPDATE SET reason = EXCLUDED.reason, rejected_at = now()",
     )
@@ -184,7 +184,7 @@ pub(super) async fn record_refunds(
     batch: &[Received<Refund>],
 ) -> Result<Vec<usize>, DatabaseError> {
     let refunds = || batch.iter().map(|received| &received.message);
-    let query = diesel::sql_query(
+    let query = statement(
         "INSERT INTO refunds (order_id, user_id, total_amount) SELECT * FROM unnest($1, $2, $3) \
          ON CONFLICT (order_id) DO NOTHING",
     )

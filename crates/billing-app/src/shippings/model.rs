@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use diesel::{
     deserialize::FromSqlRow,
     prelude::*,
-    sql_query,
     sql_types::{Array, BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid},
 };
 use messages::{
@@ -16,7 +15,7 @@ use messages::{
     orders::OrderCreate,
     shippings::{Outcome, ShippingUpdate},
 };
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -111,7 +110,7 @@ pub(super) async fn open(
     let ids = orders.iter().map(|_| Uuid::now_v7());
     let beers = orders.iter().map(|order| json!(order.beers));
     let cancelled = orders.iter().map(|order| order.cancelled);
-    let query = sql_query(
+    let query = statement(
         "INSERT INTO shippings.shippings AS known \
          (id, order_id, customer_id, beers, status, asks, ask_again_at) \
          SELECT id, order_id, customer_id, beers, \
@@ -136,7 +135,7 @@ pub(super) async fn ended(
     connection: &mut Connection,
     orders: Vec<Uuid>,
 ) -> Result<Vec<Step>, DatabaseError> {
-    let query = sql_query(
+    let query = statement(
         "SELECT id, order_id, customer_id, status, asks FROM shippings.shippings \
          WHERE order_id = ANY($1) AND status <> 'PROCESSING'",
     );
@@ -171,7 +170,7 @@ pub(super) async fn conclude(
             .map(|customer| customer.map(|customer| value(customer).to_owned()))
             .collect::<Vec<_>>()
     };
-    let query = sql_query(
+    let query = statement(
         "UPDATE shippings.shippings AS known \
          SET status = CASE WHEN told.email IS NULL THEN 'FAIL' ELSE 'SUCCESS' END, \
          email = told.email, address = told.address, ask_again_at = NULL \
@@ -191,7 +190,7 @@ pub(super) async fn next_attempts(
     connection: &mut Connection,
     limits: &Limits,
 ) -> Result<Vec<Step>, DatabaseError> {
-    let query = sql_query(
+    let query = statement(
         "WITH overdue AS (SELECT id, asks > $2 AS is_last FROM shippings.shippings \
          WHERE status = 'PROCESSING' AND ask_again_at <= now() \
          ORDER BY ask_again_at LIMIT $1 FOR UPDATE SKIP LOCKED) \

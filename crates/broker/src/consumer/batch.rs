@@ -1,4 +1,4 @@
-//! Collecting deliveries: up to so many, or as many as come within a window that the first one opens.
+//! Collecting deliveries: up to so many, or as many as come within a window that the first one opens, and without a lull.
 //!
 //! Deliveries are taken out of the client library as they come, so that it is always known how many are not settled.
 
@@ -81,7 +81,8 @@ pub(super) async fn collect(
     };
     let full = Instant::now() + limits.window;
     while batch.messages.len() < usize::from(limits.batch)
-        && let Ok(Some((message, acker))) = timeout_at(full, delivered.recv()).await
+        && let end = full.min(Instant::now() + limits.lull)
+        && let Ok(Some((message, acker))) = timeout_at(end, delivered.recv()).await
     {
         batch.messages.push(message);
         batch.last = acker;

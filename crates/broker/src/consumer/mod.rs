@@ -120,6 +120,8 @@ pub struct Limits {
     pub batch: u16,
     /// How long a batch collects after its first message.
     pub window: Duration,
+    /// It ends earlier when nothing more has come for so long: a message that is alone waits for no others.
+    pub lull: Duration,
     /// How long a batch is held while the store is away. RabbitMQ closes a channel after 30 minutes without an
     /// acknowledgement, so stay well below.
     pub hold: Duration,
@@ -142,6 +144,7 @@ impl Default for Limits {
         Self {
             batch: 500,
             window: Duration::from_millis(10),
+            lull: Duration::from_millis(1),
             hold: Duration::from_secs(20 * 60),
             drain: Duration::from_secs(6),
             confirm: Duration::from_secs(5),

@@ -7,7 +7,7 @@ use diesel::{
     sql_query,
     sql_types::{Array, BigInt, Binary, Bool, Double, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -48,8 +48,8 @@ struct Measured {
     age: f64,
 }
 
-/// Writes messages in their order, and wakes the relays when the transaction is committed. The arrays have one bind each,
-/// whatever their length.
+/// Writes messages in their order, and wakes the relays once they are committed. The arrays have one bind each, whatever
+/// their length.
 pub(super) async fn insert(
     connection: &mut Connection,
     messages: &[Outgoing],
@@ -63,19 +63,20 @@ pub(super) async fn insert(
     let headers = messages
         .iter()
         .map(|message| Value::from_iter(message.headers()));
-    let query = sql_query(
-        "WITH added AS (INSERT INTO outbox (id, route, body, headers) \
+    let query = statement(
+        "INSERT INTO outbox (id, route, body, headers) \
          SELECT id, route, body, headers FROM unnest($1, $2, $3, $4) \
          WITH ORDINALITY AS message (id, route, body, headers, place) ORDER BY place \
-         ON CONFLICT (id) DO NOTHING RETURNING id) \
-         SELECT pg_notify($5, '') WHERE EXISTS (SELECT FROM added)",
+         ON CONFLICT (id) DO NOTHING",
     )
     .bind::<Array<diesel::sql_types::Uuid>, _>(ids.collect::<Vec<_>>())
     .bind::<Array<Text>, _>(routes.collect::<Vec<_>>())
     .bind::<Array<Binary>, _>(bodies.collect::<Vec<_>>())
-    .bind::<Array<Jsonb>, _>(headers.collect::<Vec<_>>())
-    .bind::<Text, _>(CHANNEL);
-    connection.execute(query).await.map(drop)
+    .bind::<Array<Jsonb>, _>(headers.collect::<Vec<_>>());
+    if connection.execute(query).await? > 0 {
+        connection.notify_when_committed(CHANNEL);
+    }
+    Ok(())
 }
 
 impl Row {
@@ -84,6 +85,8 @@ impl Row {
         connection: &mut Connection,
         count: u16,
     ) -> Result<Vec<Self>, DatabaseError> {
+        // Planned anew each time, as in `delete`: a plan for the table that is nearly empty would read and sort it whole when
+        // an outage of the broker has filled it.
         let query = sql_query(
             "SELECT id, route, body, headers, created_at, attempts, last_error FROM outbox \
              WHERE retry_at IS NULL OR retry_at <= now() \
@@ -125,7 +128,7 @@ pub(super) async fn put_off(
     failed: Vec<(Uuid, String)>,
 ) -> Result<(), DatabaseError> {
     let (ids, errors): (Vec<_>, Vec<_>) = failed.into_iter().unzip();
-    let query = sql_query(
+    let query = statement(
         "UPDATE outbox SET attempts = attempts + 1, last_error = failed.error, \
          retry_at = clock_timestamp() + power(2, least(attempts, 8)) * interval '1 second' \
          FROM unnest($1, $2) AS failed (id, error) WHERE outbox.id = failed.id",
@@ -138,7 +141,7 @@ pub(super) async fn put_off(
 
 /// Depth and age, by the clock of the database, which wrote the times.
 pub(super) async fn measure(connection: &mut Connection) -> Result<Depth, DatabaseError> {
-    let query = sql_query(
+    let query = statement(
         "SELECT count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS failed, \
          coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE attempts = 0)), 0)::float8 AS age \
          FROM outbox",
@@ -165,7 +168,7 @@ pub(super) async fn is_behind(
         #[diesel(sql_type = Bool)]
         is_behind: bool,
     }
-    let query = sql_query(
+    let query = statement(
         "SELECT EXISTS (SELECT FROM outbox WHERE created_at < clock_timestamp() - make_interval(secs => $1)) AS is_behind",
     );
     let behind: Behind = connection

@@ -37,6 +37,7 @@ const QUICKLY: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
     batch: 500,
     window: Duration::from_millis(10),
+    lull: Duration::from_millis(1),
     hold: Duration::from_secs(1_200),
     drain: Duration::from_secs(6),
     confirm: Duration::from_secs(5),

@@ -23,6 +23,7 @@ use crate::{
 const LIMITS: Limits = Limits {
     batch: 1,
     window: Duration::ZERO,
+    lull: Duration::ZERO,
     hold: Duration::from_secs(60),
     drain: Duration::from_millis(100),
     confirm: Duration::from_millis(300),

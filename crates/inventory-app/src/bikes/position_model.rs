@@ -10,7 +10,7 @@ use diesel::{
     sql_types::{Array, BigInt, Double, Text, Timestamptz},
 };
 use messages::locations::Location;
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use time::OffsetDateTime;
 
 /// The advisory lock of those who write the list of changes. PostgreSQL's advisory locks belong to one database.
@@ -43,10 +43,9 @@ pub(super) async fn lock(
     connection: &mut Connection,
     ids: Vec<String>,
 ) -> Result<BTreeSet<String>, DatabaseError> {
-    let query = diesel::sql_query(
-        "SELECT id FROM bikes.bikes WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
-    )
-    .bind::<Array<Text>, _>(ids);
+    let query =
+        statement("SELECT id FROM bikes.bikes WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE")
+            .bind::<Array<Text>, _>(ids);
     let locked: Vec<Id> = connection.load(query).await?;
     Ok(locked.into_iter().map(|row| row.id).collect())
 }
@@ -69,11 +68,11 @@ impl Moves {
         if self.ids.is_empty() {
             return Ok(());
         }
-        let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)");
+        let lock = statement("SELECT pg_advisory_xact_lock($1)");
         connection
             .execute(lock.bind::<BigInt, _>(CHANGES_LOCK))
             .await?;
-        let moved = diesel::sql_query(
+        let moved = statement(
             "WITH moved AS ( \
                  UPDATE bikes.bikes SET longitude = event.longitude, latitude = event.latitude, located_at = event.at \
                  FROM unnest($1, $2, $3, $4) AS event (id, longitude, latitude, at) \
@@ -87,7 +86,7 @@ impl Moves {
         .bind::<Array<Timestamptz>, _>(self.times);
         if connection.execute(moved).await? > 0 {
             connection
-                .execute(diesel::sql_query("NOTIFY bikes_positions"))
+                .execute(statement("NOTIFY bikes_positions"))
                 .await?;
         }
         Ok(())
@@ -97,7 +96,7 @@ impl Moves {
 /// Removes changes that are older than 10 minutes or beyond the newest [`CHANGES_KEPT`]: the oldest first and without a
 /// gap, at most [`TRIM_MAX`] of them.
 pub(super) async fn trim(connection: &mut Connection) -> Result<(), DatabaseError> {
-    let query = diesel::sql_query(
+    let query = statement(
         "WITH oldest AS ( \
              SELECT sequence, changed_at FROM bikes.position_changes ORDER BY sequence LIMIT $1) \
          DELETE FROM bikes.position_changes WHERE sequence <= ( \

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use diesel::{
     QueryableByName,
     prelude::*,
-    sql_query,
     sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -90,7 +89,7 @@ impl Trip {
         bike_id: String,
         rider: Rider,
     ) -> Result<(), DatabaseError> {
-        let start = sql_query(START)
+        let start = statement(START)
             .bind::<SqlUuid, _>(id)
             .bind::<Text, _>(bike_id)
             .bind::<Nullable<SqlUuid>, _>(rider.user_id());
@@ -99,7 +98,7 @@ impl Trip {
 
     /// Ends a running trip; `false` when it has ended.
     pub(super) async fn end(connection: &mut Connection, id: Uuid) -> Result<bool, DatabaseError> {
-        let end = sql_query(END).bind::<SqlUuid, _>(id);
+        let end = statement(END).bind::<SqlUuid, _>(id);
         Ok(connection.execute(end).await? > 0)
     }
 
@@ -147,7 +146,7 @@ pub(super) async fn tracks(
     count: u16,
 ) -> Result<HashMap<Uuid, Vec<Location>>, DatabaseError> {
     let ids: Vec<Uuid> = trips.iter().map(|trip| trip.id).collect();
-    let query = sql_query(TRACKS)
+    let query = statement(TRACKS)
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<BigInt, _>(i64::from(count));
     let locations: Vec<Location> = connection.load(query).await?;

@@ -2,7 +2,7 @@
 
 use diesel::sql_types::{Array, Double, Text, Timestamptz};
 use messages::locations::Location;
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use time::OffsetDateTime;
 
 /// Where bikes were, column by column.
@@ -35,7 +35,7 @@ impl Places {
     /// The trip is not locked. A trip that ends just now may get a place from after its end all the same, because a
     /// `recorded_at` may be minutes ahead of the clock: who shows a track leaves out what is later than its end.
     pub(super) async fn store(self, connection: &mut Connection) -> Result<(), DatabaseError> {
-        let query = diesel::sql_query(
+        let query = statement(
             "INSERT INTO trips.locations (trip_id, recorded_at, longitude, latitude) \
              SELECT trip.id, place.at, place.longitude, place.latitude \
              FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS place (bike_id, at, longitude, latitude, number) \

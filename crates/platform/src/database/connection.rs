@@ -2,7 +2,9 @@
 //!
 //! Models take a [`Connection`], never the pool, so that two of them can share a transaction.
 
-use diesel::{OptionalExtension, QueryResult, result::Error as QueryError};
+use std::collections::BTreeSet;
+
+use diesel::{OptionalExtension, QueryResult, result::Error as QueryError, sql_types::Text};
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager,
     methods::{ExecuteDsl, LoadQuery},
@@ -12,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::{
     DatabaseError, Queries,
     sqlstate::{LastError, SqlState},
+    statement,
 };
 
 /// The transaction manager of our connections.
@@ -28,6 +31,8 @@ pub struct Connection {
     aborted_by: Option<SqlState>,
     /// Whether a query was begun whose end was not awaited.
     in_query: bool,
+    /// Who is notified after the commit.
+    channels: BTreeSet<&'static str>,
     driver: JoinHandle<()>,
 }
 
@@ -43,6 +48,7 @@ impl Connection {
             last_error,
             aborted_by: None,
             in_query: false,
+            channels: BTreeSet::new(),
             driver,
         }
     }
@@ -100,6 +106,29 @@ impl Connection {
         self.begin_query();
         let count = query.execute(&mut self.inner).await;
         self.end_query(count)
+    }
+
+    /// Notifies those who listen to `channel` when what is done now is committed, and not if it is rolled back.
+    ///
+    /// That is a transaction of its own: one that notifies holds a lock of the whole server from before its commit is on the
+    /// disk until after it, so these commits would be written one by one. A process that ends in between has not notified.
+    pub fn notify_when_committed(&mut self, channel: &'static str) {
+        self.channels.insert(channel);
+    }
+
+    /// Forgets who is to be notified.
+    pub(super) fn notify_nobody(&mut self) {
+        self.channels.clear();
+    }
+
+    /// Notifies those who were named; it is committed now. A failure is no error: who listens looks now and then, too.
+    pub(super) async fn notify(&mut self) {
+        for channel in std::mem::take(&mut self.channels) {
+            let notify = statement("SELECT pg_notify($1, '')").bind::<Text, _>(channel);
+            if let Err(error) = self.execute(notify).await {
+                tracing::debug!(%error, channel, "no notification was sent");
+            }
+        }
     }
 
     /// Runs `work` in a transaction: committed when it gives `Ok`, rolled back when it gives an error.

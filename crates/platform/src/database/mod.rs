@@ -7,7 +7,7 @@
 //!
 //! # Layout
 //!
-//! - [`Connection`]: what queries run on.
+//! - [`Connection`]: what queries run on; [`Statement`]: one that is written in SQL.
 //! - `error`: why a query failed, and whether trying again may help; `sqlstate`: what the server called it.
 //! - `pool`: the pool's way to connections; `connect`: one connection; `settings`: where the database is.
 //! - `listener`: notifications of the server.
@@ -22,6 +22,7 @@ mod migrations;
 mod pool;
 mod settings;
 mod sqlstate;
+mod statement;
 mod text_column;
 
 use std::{sync::Arc, time::Duration};
@@ -29,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     runtime::Handle,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::http::workers;
@@ -42,12 +43,16 @@ pub use listener::Listener;
 pub use migrations::{migrate, migrate_when_ready};
 pub use settings::Settings;
 pub use sqlstate::SqlState;
+pub use statement::{Statement, statement};
 
 /// The longest that a query may take, from asking for a connection to its last row.
 pub const QUERY_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// How long a connection may be waited for; shorter than [`QUERY_LIMIT`].
 const CONNECTION_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a notification may take after what it tells of is committed.
+const NOTIFY_LIMIT: Duration = Duration::from_millis(500);
 
 /// A handle to the pool; clones share it.
 #[derive(Clone)]
@@ -138,6 +143,9 @@ impl Database {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
         let answer = timeout_at(end, work(&mut lease.lent.connection)).await;
+        if let Ok(Ok(_)) = answer {
+            lease.notify().await;
+        }
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -167,6 +175,9 @@ impl Database {
         let end = Instant::now() + limit;
         let mut lease = self.lease().await?;
         let answer = timeout_at(end, lease.lent.connection.transaction(work)).await;
+        if let Ok(Ok(_)) = answer {
+            lease.notify().await;
+        }
         answer.unwrap_or_else(|_| Err(DatabaseError::Late(limit).into()))
     }
 
@@ -191,10 +202,11 @@ impl Database {
     }
 
     async fn lease(&self) -> Result<Lease<'_>, DatabaseError> {
-        let lent = self.pools.get().await.map_err(|error| match error {
+        let mut lent = self.pools.get().await.map_err(|error| match error {
             bb8::RunError::User(error) => DatabaseError::Unavailable(error),
             bb8::RunError::TimedOut => self.explain_timeout(),
         })?;
+        lent.connection.notify_nobody();
         Ok(Lease {
             lent,
             settings: Arc::clone(&self.settings),
@@ -218,6 +230,14 @@ impl Database {
 struct Lease<'a> {
     lent: Lent<'a>,
     settings: Arc<Settings>,
+}
+
+impl Lease<'_> {
+    /// What was done is done, so that this takes no longer than it would keep a caller waiting.
+    async fn notify(&mut self) {
+        // A notification that was left in time is cancelled with its connection, as any query is.
+        let _ = timeout(NOTIFY_LIMIT, self.lent.connection.notify()).await;
+    }
 }
 
 impl Drop for Lease<'_> {

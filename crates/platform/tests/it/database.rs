@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::sql_query;
-use platform::database::{Connection, Database, DatabaseError, Settings};
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{BigInt, Integer},
+};
+use platform::database::{Connection, Database, DatabaseError, Settings, statement};
 use testing::{
     Relay, TestDatabase,
     relay::{Ending, Protocol},
@@ -105,4 +108,42 @@ async fn a_session_that_fails_without_the_data_being_at_fault_is_not_used_again(
     let refused = execute(&database, insert).await.unwrap_err();
     assert!(refused.is_transient(), "{refused:?}");
     execute(&database, insert).await.unwrap();
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many statements that add the number 7 the next session has prepared.
+async fn prepared(database: &Database) -> i64 {
+    let query = sql_query(
+        "SELECT count(*) AS count FROM pg_prepared_statements WHERE statement LIKE 'SELECT 7 +%'",
+    );
+    let count = async move |c: &mut Connection| c.one::<Count, _>(query).await;
+    let count: Result<_, DatabaseError> = database.run(count).await;
+    count.unwrap().count
+}
+
+#[tokio::test]
+async fn a_statement_is_prepared_once_for_a_connection() {
+    let server = TestDatabase::create().await;
+    let database = pool(&server);
+    for number in 0..3 {
+        let add = async move |c: &mut Connection| {
+            let sum = statement("SELECT 7 + $1::bigint AS count").bind::<BigInt, _>(number);
+            c.one::<Count, _>(sum).await
+        };
+        let sum: Result<_, DatabaseError> = database.run(add).await;
+        assert_eq!(sum.unwrap().count, 7 + number);
+        assert_eq!(prepared(&database).await, 1);
+    }
+    let other = async |c: &mut Connection| {
+        let sum = statement("SELECT 7 + $1::int::bigint AS count").bind::<Integer, _>(1);
+        c.one::<Count, _>(sum).await
+    };
+    let sum: Result<_, DatabaseError> = database.run(other).await;
+    assert_eq!(sum.unwrap().count, 8);
+    assert_eq!(prepared(&database).await, 2);
 }

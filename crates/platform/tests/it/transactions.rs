@@ -176,3 +176,26 @@ async fn a_transaction_whose_caller_goes_between_two_statements_is_rolled_back()
     assert_eq!(rows(&server).await, "0");
     assert_ne!(session(&database).await, before);
 }
+
+#[tokio::test]
+async fn who_listens_is_notified_of_what_is_committed_and_not_of_what_is_rolled_back() {
+    let (_server, database) = with_table().await;
+    let mut listener = database.listen("told").await.unwrap();
+    let rolled_back = async |c: &mut Connection| {
+        insert(c, 1).await?;
+        c.notify_when_committed("told");
+        insert(c, 1).await
+    };
+    database.transaction(rolled_back).await.unwrap_err();
+    let another = async |c: &mut Connection| insert(c, 2).await;
+    database.transaction(another).await.unwrap();
+    let told = timeout(Duration::from_millis(300), listener.notified()).await;
+    assert!(told.is_err(), "nothing was named since the rollback");
+    let committed = async |c: &mut Connection| {
+        c.notify_when_committed("told");
+        insert(c, 3).await
+    };
+    database.transaction(committed).await.unwrap();
+    let told = timeout(Duration::from_secs(10), listener.notified()).await;
+    told.expect("in time").unwrap();
+}

@@ -8,7 +8,7 @@ use diesel::{
     prelude::*,
     sql_types::{BigInt, Binary, Bool, Uuid as SqlUuid},
 };
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -63,9 +63,9 @@ pub(super) async fn start(
     token_hash: TokenHash,
 ) -> Result<(), DatabaseError> {
     lock(connection, user).await?;
-    let make_room = diesel::sql_query(MAKE_ROOM).bind::<SqlUuid, _>(user);
+    let make_room = statement(MAKE_ROOM).bind::<SqlUuid, _>(user);
     connection.execute(make_room).await?;
-    let start = diesel::sql_query(START)
+    let start = statement(START)
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(user)
         .bind::<Binary, _>(token_hash.to_vec());
@@ -143,7 +143,7 @@ pub(in crate::accounts) async fn remove_expired(
     connection: &mut Connection,
     count: u16,
 ) -> Result<usize, DatabaseError> {
-    let remove = diesel::sql_query(REMOVE_EXPIRED).bind::<BigInt, _>(i64::from(count));
+    let remove = statement(REMOVE_EXPIRED).bind::<BigInt, _>(i64::from(count));
     connection.execute(remove).await
 }
 
@@ -166,7 +166,7 @@ async fn keep(
         #[diesel(sql_type = diesel::sql_types::Timestamptz)]
         expires_at: OffsetDateTime,
     }
-    let used = diesel::sql_query(USE).bind::<SqlUuid, _>(id);
+    let used = statement(USE).bind::<SqlUuid, _>(id);
     let end: Option<End> = connection.optional(used).await?;
     Ok(end.map(|end| end.expires_at))
 }

@@ -5,33 +5,32 @@ use std::time::Duration;
 use diesel::{
     dsl::sql,
     prelude::*,
-    sql_query,
     sql_types::{Array, Bool, Double, Integer, Numeric, Text, Uuid as SqlUuid},
 };
 use messages::orders::QUANTITY_MAX;
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Locked, Status};
+use super::{Entry, Locked, Order, Status};
 use crate::{
     inventory::{Beer, Beers},
     orders::schema::orders::{order_lines, orders},
 };
 
-/// Makes the open order of a user, under the id `id`, unless there is one.
+/// Makes the open order of a user, under the id `id`; `false` when there is one.
 pub(in crate::orders) async fn insert_open(
     connection: &mut Connection,
     id: Uuid,
     user_id: Uuid,
-) -> Result<(), DatabaseError> {
-    let query = sql_query(
+) -> Result<bool, DatabaseError> {
+    let query = statement(
         "WITH made AS (INSERT INTO orders.orders (id, user_id, customer_id, status) VALUES ($1, $2, $2, 'OPEN') \
          ON CONFLICT (user_id) WHERE status = 'OPEN' DO NOTHING RETURNING id) \
          INSERT INTO orders.order_history (order_id, status) SELECT id, 'OPEN' FROM made",
     );
     let query = query.bind::<SqlUuid, _>(id).bind::<SqlUuid, _>(user_id);
-    connection.execute(query).await.map(drop)
+    Ok(connection.execute(query).await? > 0)
 }
 
 /// Makes an order without beers for a customer; its shipping is asked for again after `again`.
@@ -41,7 +40,7 @@ pub(in crate::orders) async fn insert_processing(
     customer_id: Uuid,
     again: Duration,
 ) -> Result<(), DatabaseError> {
-    let query = sql_query(
+    let query = statement(
         "WITH made AS (INSERT INTO orders.orders (id, customer_id, status, total, asks, ask_again_at) \
          VALUES ($1, $2, 'PROCESSING', 0, 1, now() + $3 * interval '1 second') RETURNING id) \
          INSERT INTO orders.order_history (order_id, status) SELECT id, 'PROCESSING' FROM made",
@@ -74,7 +73,7 @@ pub(in crate::orders) async fn add_line(
     beer: &Beer,
     quantity: i32,
 ) -> Result<bool, DatabaseError> {
-    let query = sql_query(
+    let query = statement(
         "INSERT INTO orders.order_lines AS line (order_id, sku, name, quantity, price) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (order_id, sku) DO UPDATE SET quantity = line.quantity + EXCLUDED.quantity \
          WHERE line.quantity <= $6 - EXCLUDED.quantity",
@@ -106,7 +105,7 @@ pub(in crate::orders) async fn show(
 ) -> Result<(), DatabaseError> {
     let texts = |text: fn(&Beer) -> &String| beers.values().map(text).cloned().collect::<Vec<_>>();
     let prices: Vec<Decimal> = beers.values().map(|beer| beer.price).collect();
-    let query = sql_query(
+    let query = statement(
         "UPDATE orders.order_lines SET name = beer.name, price = beer.price \
          FROM unnest($2, $3, $4) AS beer (sku, name, price) \
          WHERE order_id = $1 AND order_lines.sku = beer.sku \
@@ -119,22 +118,24 @@ pub(in crate::orders) async fn show(
     connection.execute(query).await.map(drop)
 }
 
-/// Fixes the total of an open order, which is `PROCESSING` from now on; its shipping is asked for again after `again`.
+/// Fixes the total of an open order, whose row is locked: it is `PROCESSING` from now on, and returned as that. Its shipping
+/// is asked for again after `again`.
 pub(in crate::orders) async fn check_out(
     connection: &mut Connection,
-    order_id: Uuid,
+    order: Order,
     total: Decimal,
     again: Duration,
-) -> Result<(), DatabaseError> {
-    let query = sql_query(
+) -> Result<Order, DatabaseError> {
+    let query = statement(
         "WITH fixed AS (UPDATE orders.orders SET status = 'PROCESSING', total = $2, asks = 1, \
          ask_again_at = now() + $3 * interval '1 second' WHERE id = $1 AND status = 'OPEN' RETURNING id) \
-         INSERT INTO orders.order_history (order_id, status) SELECT id, 'PROCESSING' FROM fixed",
+         INSERT INTO orders.order_history (order_id, status) SELECT id, 'PROCESSING' FROM fixed RETURNING status, at",
     )
-    .bind::<SqlUuid, _>(order_id)
+    .bind::<SqlUuid, _>(order.id)
     .bind::<Numeric, _>(total)
     .bind::<Double, _>(again.as_secs_f64());
-    connection.execute(query).await.map(drop)
+    let entry: Entry = connection.one(query).await?;
+    Ok(order.checked_out(total, entry))
 }
 
 /// Locks these orders, in one order everywhere: two that lock some of them at once never wait for each other in a circle.
@@ -156,7 +157,7 @@ pub(in crate::orders) async fn end(
     ends: &[(Uuid, Status)],
 ) -> Result<(), DatabaseError> {
     let (ids, states): (Vec<Uuid>, Vec<Status>) = ends.iter().copied().unzip();
-    let query = sql_query(
+    let query = statement(
         "WITH ended AS (UPDATE orders.orders SET status = told.status, ask_again_at = NULL \
          FROM unnest($1, $2) AS told (id, status) \
          WHERE orders.id = told.id AND orders.status = 'PROCESSING' RETURNING orders.id, orders.status) \
@@ -173,7 +174,7 @@ pub(in crate::orders) async fn ask_again(
     ids: Vec<Uuid>,
     again: Duration,
 ) -> Result<(), DatabaseError> {
-    let query = sql_query(
+    let query = statement(
         "UPDATE orders.orders SET asks = asks + 1, ask_again_at = now() + $2 * interval '1 second' \
          WHERE id = ANY($1) AND status = 'PROCESSING'",
     )

@@ -6,7 +6,10 @@
 mod changing;
 mod reading;
 
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Text, Timestamptz},
+};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -46,9 +49,11 @@ pub(super) struct Line {
 }
 
 /// A state, and when it began.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, QueryableByName)]
 pub(super) struct Entry {
+    #[diesel(sql_type = Text)]
     pub(super) status: Status,
+    #[diesel(sql_type = Timestamptz)]
     pub(super) at: OffsetDateTime,
 }
 

@@ -2,10 +2,9 @@
 
 use diesel::{
     prelude::*,
-    sql_query,
     sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid},
 };
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -47,7 +46,7 @@ struct Row {
 /// The statement that reads whole orders, with the condition that ends it.
 macro_rules! select {
     ($condition:literal) => {
-        sql_query(concat!(
+        statement(concat!(
             "SELECT o.id, o.user_id, o.customer_id, o.status, o.total, o.created_at, o.asks, \
              l.skus, l.names, l.quantities, l.prices, h.states, h.times \
              FROM orders.orders o \
@@ -137,6 +136,15 @@ impl Order {
                 line.price = beer.price;
             }
         }
+    }
+
+    /// The order once it is checked out, as `entry` of its history tells.
+    pub(super) fn checked_out(mut self, total: Decimal, entry: Entry) -> Self {
+        self.status = entry.status;
+        self.total = Some(total);
+        self.asks = 1;
+        self.history.push(entry);
+        self
     }
 
     /// The skus of its lines.

@@ -3,10 +3,9 @@
 
 use diesel::{
     prelude::*,
-    sql_query,
     sql_types::{BigInt, Bool},
 };
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 use time::OffsetDateTime;
 
 use crate::{place::Place, schema::bikes::position_changes};
@@ -65,7 +64,7 @@ impl Change {
         connection: &mut Connection,
         last: i64,
     ) -> Result<bool, DatabaseError> {
-        let followed = sql_query(FOLLOWED)
+        let followed = statement(FOLLOWED)
             .bind::<BigInt, _>(last)
             .bind::<BigInt, _>(last.saturating_add(1));
         let answer: Followed = connection.one(followed).await?;

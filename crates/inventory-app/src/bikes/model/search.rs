@@ -2,11 +2,11 @@
 //! found one is computed on the sphere (haversine), for which the order of degrees alone would be wrong.
 
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Double, Nullable, Text},
 };
 use messages::geo::Point;
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, statement};
 
 use super::Bike;
 use crate::{
@@ -84,7 +84,7 @@ impl Filter {
         // Before the first: no distance is negative.
         let last_distance = last.map_or(-1.0, |last| last.distance.unwrap_or(0.0));
         let degrees = |of: fn(&Rectangle) -> f64| area.0.iter().map(of).collect::<Vec<_>>();
-        let search = sql_query(SEARCH)
+        let search = statement(SEARCH)
             .bind::<Array<Double>, _>(degrees(|part| part.west))
             .bind::<Array<Double>, _>(degrees(|part| part.south))
             .bind::<Array<Double>, _>(degrees(|part| part.east))
