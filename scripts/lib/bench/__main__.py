@@ -17,6 +17,7 @@ import traceback
 import table
 from settings import POSTGRES, PROFILE, RESULTS, ROOT, ROUNDS, SECONDS
 
+# In the order of the table; scripts/bench says which of them need the system.
 GROUPS = ["proxy", "start", "movies", "lists", "payments", "drain", "shop", "events", "locations", "reports", "memory", "recovery", "growth"]
 
 

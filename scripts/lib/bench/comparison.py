@@ -91,10 +91,10 @@ def spread(values):
 
 @dataclass
 class Comparison:
-    """One row of the goals. `unit` is what is counted."""
+    """One row of the goals. `unit` is what is counted; none where one thing is timed."""
 
     title: str
-    unit: str
+    unit: str | None
     contenders: list[Contender]
     goals: list[Goal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -142,6 +142,7 @@ def figures(contender):
     return {
         "name": contender.name,
         "rate": spread(sample.rate for sample in samples),
+        "ms": spread(sample.ms for sample in samples),
         "median_us": statistics.median(sample.median_us for sample in timed) if timed else None,
         "late_us": statistics.median(sample.late_us for sample in timed) if timed else None,
         "failed": sum(sample.failed for sample in samples),

@@ -49,6 +49,8 @@ def pgbench(service, script, clients):
     command = [POSTGRES / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(SECONDS), "-f", str(file)]
     output = run(service, command)
     count = int(re.search(r"transactions actually processed: (\d+)", output)[1])
+    if not count:
+        raise RuntimeError(f"pgbench has done nothing in {SECONDS} s")
     failed = re.search(r"failed transactions: (\d+)", output)
     rate = float(re.search(r"tps = ([\d.]+)", output)[1])
     latency = float(re.search(r"latency average = ([\d.]+) ms", output)[1])

@@ -95,6 +95,7 @@ def ingest():
 
 
 def long_stream():
+    system.restart("billing-app", "api-gateway")
     lines = (SCRATCH / "events.ndjson").read_bytes()
     times = max(STREAM_MB * 1_000_000 // len(lines), 1)
     send = lambda: timed(times * LINES, lambda: curl("application/x-ndjson", "-", itertools.repeat(lines, times)))

@@ -29,7 +29,7 @@ def goals(counts):
 
 
 def label(count):
-    return f"{count:,} connections"
+    return f"{count:,} connection{'s' if count > 1 else ''}"
 
 
 def by_connections(title, unit, measure, prepare, *parts):

@@ -39,6 +39,7 @@ def hundred():
 
 
 def everything():
+    system.restart("inventory-app", "api-gateway")
     plain = Contender("psql COPY", copy, system.pids("postgres"))
     ours = [
         Contender(name, lambda parts=parts: read_all(parts[0]), system.pids(*parts))

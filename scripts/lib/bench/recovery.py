@@ -44,9 +44,9 @@ def restart():
         took = time.perf_counter() - began
     finally:
         restarting.wait(180)
-    return Sample(1, took, median_us=took * 1e6, late_us=took * 1e6)
+    return Sample(1, took)
 
 
 def run():
     contender = Contender("gateway", restart, warm=lambda: None)
-    yield Comparison("The first payment after RabbitMQ's return", "returns", [contender]).run()
+    yield Comparison("The first payment after RabbitMQ's return", None, [contender]).run()

@@ -34,19 +34,32 @@ def buy(purchases):
     return Sample(*(float(figure or 0) for figure in figures))
 
 
-def log_in():
-    worked, rate, median, longest = system.example("logins", LOGINS)
-    return Sample(worked, worked / rate, median, longest, failed=int(LOGINS - worked))
+def log_in(worked):
+    """The billing hashes for so many at once and refuses the others for a while, so that not all of them must work."""
+    count, rate, median, longest = system.example("logins", LOGINS)
+    worked.append(count)
+    return Sample(count, count / rate, median, longest)
 
 
-def run():
+def shipping():
     purchases = []
     contender = Contender("shop", lambda: buy(purchases), system.pids("api-gateway", "billing-app", "inventory-app", "rabbitmq", "postgres"))
     title = f"From the checkout to SHIPPED, {USERS} users"
     comparison = Comparison(title, "orders", [contender], [Goal("shop", None, GOAL)]).run()
     rate, median, late = (statistics.median(column) for column in zip(*purchases[1:], strict=True))
     comparison.notes.append(f"A purchase, a line and the checkout: {rate:,.0f} a second, median {median:,.0f} µs, 99 % {late:,.0f} µs.")
-    yield comparison
-    logins = Contender("billing", log_in, system.pids("billing-app"), lambda: system.service("restart", "billing-app"))
-    notes = ["The times are those of another route meanwhile: its median and its longest."]
-    yield Comparison(f"{LOGINS} logins at once", "logins", [logins], notes=notes).run()
+    return comparison
+
+
+def logging_in():
+    worked = []
+    contender = Contender("billing", lambda: log_in(worked), system.pids("billing-app"), lambda: system.service("restart", "billing-app"))
+    comparison = Comparison(f"{LOGINS} logins at once", "logins", [contender]).run()
+    comparison.notes.append(f"Of {LOGINS} worked {statistics.median(worked[1:]):.0f}; the others got a 503 in time.")
+    comparison.notes.append("The times are those of another route meanwhile: its median and its longest.")
+    return comparison
+
+
+def run():
+    yield shipping()
+    yield logging_in()

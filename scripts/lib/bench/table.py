@@ -34,12 +34,13 @@ def memory(processes):
 
 
 def contenders(result):
-    yield row("", f"{result['unit']} a second", "median", "99 %", "CPU s for 100,000, user + system", "peak MB", "failed")
+    unit = result["unit"]
+    yield row("", f"{unit} a second" if unit else "ms", "median", "99 %", "CPU s for 100,000, user + system", "peak MB", "failed")
     yield row("---", "---:", "---:", "---:", "---", "---", "---:")
     for one in result["contenders"]:
         yield row(
             one["name"],
-            with_spread(one["rate"]),
+            with_spread(one["rate" if unit else "ms"]),
             time(one["median_us"]),
             time(one["late_us"]),
             cpu(one["processes"]),
@@ -59,7 +60,7 @@ def goals(result):
     yield row("---", "---", "---:", "---:", "---")
     for goal in result["goals"]:
         what = f"{goal['ours']} / {goal['other']}" if goal["other"] else goal["ours"]
-        bound = f"{'≥' if goal['at_least'] else '≤'} {goal['bound']:,g}"
+        bound = f"{'≥' if goal['at_least'] else '≤'} {number(goal['bound'])}"
         yield row(what, QUANTITIES[goal["quantity"]], with_spread(goal["value"]), bound, "met" if goal["met"] else "**missed**")
 
 
