@@ -34,7 +34,8 @@ END
 )"
 
 expect_equal "a ratio is the median of the rounds, and rounds alternate" 'abababab 0.5 0.25 1.0 False True' "$(BENCH_ROUNDS=3 python3 -B - <<'END'
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 order, counts = [], {"a": iter([1, 100, 200, 400]), "b": iter([1, 100, 100, 100])}
 def contender(name):
     def measure():
@@ -51,7 +52,7 @@ END
 expect_equal "the CPU of a child that has ended counts, for 100,000" 'True True' "$(python3 -B - <<'END'
 import os, subprocess, sys
 import process
-from comparison import Sample
+from contender import Sample
 before = process.cost(os.getpid())
 subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"], check=True)
 cost = process.cost(os.getpid()).since(before)
@@ -60,7 +61,7 @@ END
 )"
 
 expect_equal "what has done nothing is an error" 'a has done nothing' "$(python3 -B - <<'END'
-from comparison import Contender, Sample
+from contender import Contender, Sample
 try:
     Contender("a", lambda: Sample(0, 1)).take_sample()
 except RuntimeError as error:

@@ -55,8 +55,8 @@ def measure(name, run):
     for comparison in group.run():
         results.append(comparison.result())
         print(f"\n{table.markdown(results[-1])}", flush=True)
-    content = {"group": name, "about": group.__doc__.strip(), "run": run, "results": results}
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+        content = {"group": name, "about": group.__doc__.strip(), "run": run, "results": results}
+        (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     return sum(contender["failed"] for result in results for contender in result["contenders"])
 
 

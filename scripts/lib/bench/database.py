@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from comparison import Sample
+from contender import Sample
 from settings import POSTGRES, SCRATCH, SECONDS
 
 PREFIXES = {"inventory": "MOVIES_DB", "billing": "ORDERS_DB"}

@@ -3,7 +3,8 @@
 import database
 import process
 import system
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import PAYMENTS
 
 

@@ -9,7 +9,8 @@ import time
 import database
 import system
 import wrk
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import LINES, SCRATCH, STREAM_MB
 
 PARTS = ("api-gateway", "billing-app", "postgres")
@@ -48,12 +49,14 @@ def write_rows():
         for number in range(LINES):
             one = event(number)
             values = [one[name] for name in ("timestamp", "client", "client_group", "valid", "device_type", "category", "value")]
-            file.write(f"{high >> 24 & 0xFFFFFFFF:08x}-{high >> 8 & 0xFFFF:04x}-784b-80{high & 0xFF:02x}-{number:012x},{','.join(map(str, values))}\n")
+            made = f"{high >> 24 & 0xFFFFFFFF:08x}-{high >> 8 & 0xFFFF:04x}-784b-80{high & 0xFF:02x}-{number:012x}"
+            file.write(",".join(map(str, (made, *values))) + "\n")
 
 
 def curl(kind, source, data=None):
     """Sends a body; a success is JSON."""
-    command = ["curl", "-fsS", "-m", "1800", "-X", "POST", "-H", f"Content-Type: {kind}", "-T", source, f"{system.url('api-gateway')}/api/events"]
+    url = f"{system.url('api-gateway')}/api/events"
+    command = ["curl", "-fsS", "-m", "1800", "-X", "POST", "-H", f"Content-Type: {kind}", "-T", source, url]
     sender = subprocess.Popen(command, stdin=subprocess.PIPE if data else None, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for part in data or ():
         sender.stdin.write(part)

@@ -6,7 +6,8 @@ import payments
 import system
 import tables
 import wrk
-from comparison import Comparison, Contender, Goal
+from comparison import Comparison, Goal
+from contender import Contender
 from settings import CONNECTIONS, SCRATCH, SIZES
 
 FLAT_TO = 256  # connections

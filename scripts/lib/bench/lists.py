@@ -6,7 +6,8 @@ import database
 import system
 import tables
 import wrk
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import MOVIES
 
 CONNECTIONS = 32
@@ -31,9 +32,11 @@ def copy():
 
 
 def hundred():
+    def read(service):
+        return wrk.load(f"{system.url(service)}/api/movies?limit=100", CONNECTIONS)
+
     contenders = [
-        Contender(name, lambda parts=parts: wrk.load(f"{system.url(parts[0])}/api/movies?limit=100", CONNECTIONS), system.pids(*parts))
-        for name, parts in SERVICES.items()
+        Contender(name, lambda parts=parts: read(parts[0]), system.pids(*parts)) for name, parts in SERVICES.items()
     ]
     return Comparison(f"GET 100 movies, {CONNECTIONS} connections", "requests", contenders).run()
 

@@ -7,7 +7,8 @@ import time
 import database
 import process
 import system
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import LOCATIONS, SCRATCH, SECONDS
 
 BIKES = 500
@@ -18,7 +19,8 @@ QUEUES = ("locations_position", "locations_track")
 def make_bikes():
     database.psql(
         "inventory",
-        f"INSERT INTO bikes.bikes (id, longitude, latitude) SELECT 'bench-' || n, 0, 0 FROM generate_series(1, {BIKES}) n ON CONFLICT DO NOTHING",
+        "INSERT INTO bikes.bikes (id, longitude, latitude) "
+        f"SELECT 'bench-' || n, 0, 0 FROM generate_series(1, {BIKES}) n ON CONFLICT DO NOTHING",
         "INSERT INTO trips.trips (id, bike_id, started_at) "
         f"SELECT gen_random_uuid(), 'bench-' || n, now() FROM generate_series(1, {BIKES}) n "
         "ON CONFLICT (bike_id) WHERE ended_at IS NULL DO NOTHING",
@@ -79,7 +81,8 @@ def write_places():
 
 
 def copy():
-    return Sample(LOCATIONS, database.timed("inventory", rf"\copy trips.locations (trip_id, recorded_at, longitude, latitude) FROM '{SCRATCH}/places.tsv'"))
+    columns = "trip_id, recorded_at, longitude, latitude"
+    return Sample(LOCATIONS, database.timed("inventory", rf"\copy trips.locations ({columns}) FROM '{SCRATCH}/places.tsv'"))
 
 
 def draining():

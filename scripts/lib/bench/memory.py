@@ -8,7 +8,8 @@ import process
 import system
 import tables
 import wrk
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import BINARIES, MOVIES, SECONDS
 
 PEAK_MB = 40

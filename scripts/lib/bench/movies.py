@@ -1,4 +1,5 @@
-"""GET one movie: at the inventory, beside PostgreSQL with the same select; and through the gateway, beside nginx before the same inventory."""
+"""GET one movie: at the inventory, beside PostgreSQL with the same select; through the gateway, beside nginx before the same
+inventory."""
 
 import os
 
@@ -7,7 +8,8 @@ import servers
 import system
 import tables
 import wrk
-from comparison import Comparison, Contender, Goal
+from comparison import Comparison, Goal
+from contender import Contender
 
 AT_DATABASE = 32  # connections
 THROUGH = 64

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import system
 import wrk
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import SECONDS
 
 CONNECTIONS = 64

@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import servers
 import wrk
-from comparison import Comparison, Contender, Goal
+from comparison import Comparison, Goal
+from contender import Contender
 from settings import SCRATCH
 
 CONNECTIONS = 64

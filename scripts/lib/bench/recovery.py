@@ -7,7 +7,8 @@ import time
 import urllib.error
 
 import system
-from comparison import Comparison, Contender, Sample
+from comparison import Comparison
+from contender import Contender, Sample
 from settings import ROOT
 
 PAYMENT = {"user_id": "3", "number_of_items": "5", "total_amount": "180"}

@@ -5,7 +5,8 @@ import time
 
 import database
 import system
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import BINARIES, EVENTS
 
 # What the billing sends for `group_by=client,date`; crates/billing-app/src/reports/sql.rs makes it.

@@ -4,7 +4,8 @@ import statistics
 
 import database
 import system
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import SECONDS
 
 USERS = 16
@@ -43,7 +44,8 @@ def log_in(worked):
 
 def shipping():
     purchases = []
-    contender = Contender("shop", lambda: buy(purchases), system.pids("api-gateway", "billing-app", "inventory-app", "rabbitmq", "postgres"))
+    parts = system.pids(*system.SERVICES, "rabbitmq", "postgres")
+    contender = Contender("shop", lambda: buy(purchases), parts)
     title = f"From the checkout to SHIPPED, {USERS} users"
     comparison = Comparison(title, "orders", [contender], [Goal("shop", None, GOAL)]).run()
     rate, median, late = (statistics.median(column) for column in zip(*purchases[1:], strict=True))

@@ -7,7 +7,8 @@ import urllib.parse
 
 import servers
 import system
-from comparison import Comparison, Contender, Goal, Sample
+from comparison import Comparison, Goal
+from contender import Contender, Sample
 from settings import BINARIES, SCRATCH
 
 LIMIT_MS = 150

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from comparison import Sample
+from contender import Sample
 from settings import SECONDS
 
 UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000}
