@@ -49,9 +49,9 @@ def cpu_model():
     return names[0] if names else platform.machine()
 
 
-def measure(name, run):
+def measure(name, group, run):
     """Runs a group; returns how many of its answers were wrong."""
-    group, results = importlib.import_module(name), []
+    results = []
     for comparison in group.run():
         results.append(comparison.result())
         print(f"\n{table.markdown(results[-1])}", flush=True)
@@ -64,9 +64,10 @@ def main(names):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
     RESULTS.mkdir(parents=True, exist_ok=True)
     run, problems = circumstances(), []
-    for name in names:
+    # Read whole before anything runs, as scripts/bench is.
+    for name, group in [(name, importlib.import_module(name)) for name in names]:
         try:
-            failed = measure(name, run)
+            failed = measure(name, group, run)
             if failed:
                 problems.append(f"{name}: {failed} requests have failed")
         except Exception as error:  # whatever it is, the other groups are measured

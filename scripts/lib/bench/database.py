@@ -36,9 +36,8 @@ def value(service, query):
 
 
 def timed(service, *statements):
-    """Seconds of the last statement as psql measures it: without the login."""
-    *before, last = statements
-    output = psql(service, *before, r"\timing on", last)
+    """Seconds of the last statement, as psql measures it: without the login."""
+    output = psql(service, r"\timing on", *statements)
     return float(re.findall(r"Time: ([\d.]+) ms", output)[-1]) / 1000
 
 
