@@ -20,10 +20,12 @@ pkgs: {
     pkgs.deadnix
     pkgs.diesel-cli
     pkgs.git
+    pkgs.haproxy
     pkgs.iproute2
     pkgs.iptables
     pkgs.jq
     pkgs.newman
+    pkgs.nginx
     pkgs.nixfmt
     pkgs.nodejs
     pkgs.pm2
@@ -31,6 +33,7 @@ pkgs: {
     pkgs.ruby
     pkgs.rust-analyzer
     pkgs.shellcheck
+    pkgs.valgrind
     pkgs.wrk
   ];
 }

@@ -54,6 +54,8 @@ test_targets() {
 
 check_system() { cargo test --workspace --locked --test system -- --test-threads=1; }
 
+check_instructions() { timeout --kill-after=30 1200 python3 -B scripts/lib/instructions.py; }
+
 check_backup() { timeout --kill-after=30 300 bash scripts/tests/whole/backup.sh; }
 
 check_postman() {

@@ -26,6 +26,7 @@ has_package() {
         gcc) have cc ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] || ! have apt-get ;;
         nodejs) have node ;;
+        nginx-light) have nginx ;;
         vagrant-libvirt) vagrant plugin list 2>/dev/null | grep -q "^$1 " ;;
         iproute2) have ip ;;
         iptables) have iptables-restore ;;
