@@ -9,14 +9,20 @@ use axum::{
     extract::Request,
     http::{HeaderValue, Method, Uri, header, uri::PathAndQuery},
 };
-use matchit::{InsertError, Params, Router};
+use matchit::{Params, Router};
 use percent_encoding::percent_decode_str;
 use platform::problem::Problem;
 
 use crate::table::{Operation, TABLE, Target};
 
 /// The operations by path.
-pub struct Routes(Router<Vec<&'static Operation>>);
+pub struct Routes(Router<Rows>);
+
+/// The operations of one path.
+struct Rows {
+    operations: Vec<&'static Operation>,
+    allow: HeaderValue,
+}
 
 /// An operation, and what its path says.
 pub struct Found {
@@ -31,12 +37,12 @@ impl Routes {
     ///
     /// # Errors
     /// When two paths of the table collide.
-    pub fn new() -> Result<Self, InsertError> {
+    pub fn new() -> anyhow::Result<Self> {
         let mut routes = Router::new();
         let paths: BTreeSet<_> = TABLE.iter().map(|row| row.path).collect();
         for path in paths {
             let rows = TABLE.iter().filter(|row| row.path == path);
-            routes.insert(path, rows.collect())?;
+            routes.insert(path, Rows::new(rows.collect())?)?;
         }
         Ok(Self(routes))
     }
@@ -51,9 +57,7 @@ impl Routes {
         let Ok(matched) = self.0.at(request.uri().path()) else {
             return Ok(None);
         };
-        let rows = matched.value;
-        let operation = rows.iter().find(|row| row.takes(request.method()));
-        let operation = operation.ok_or_else(|| method_not_allowed(rows))?;
+        let operation = matched.value.operation(request.method())?;
         let parameters = match operation.target {
             Target::Forward(_) => Vec::new(),
             Target::Publish(_) => decoded(&matched.params)?,
@@ -62,6 +66,27 @@ impl Routes {
             operation,
             parameters,
         }))
+    }
+}
+
+impl Rows {
+    fn new(operations: Vec<&'static Operation>) -> anyhow::Result<Self> {
+        let methods = operations
+            .iter()
+            .flat_map(|operation| match operation.method {
+                Method::GET => vec!["GET", "HEAD"],
+                ref method => vec![method.as_str()],
+            });
+        let allow = methods.collect::<Vec<_>>().join(",").try_into()?;
+        Ok(Self { operations, allow })
+    }
+
+    fn operation(&self, method: &Method) -> Result<&'static Operation, Problem> {
+        let mut operations = self.operations.iter();
+        let operation = operations.find(|operation| operation.takes(method));
+        operation.copied().ok_or_else(|| {
+            Problem::method_not_allowed().with_header(header::ALLOW, self.allow.clone())
+        })
     }
 }
 
@@ -82,19 +107,6 @@ fn trim_slash(uri: &mut Uri) {
     parts.path_and_query = PathAndQuery::try_from(path).ok();
     // A part of a valid URI is valid.
     *uri = Uri::from_parts(parts).unwrap_or_default();
-}
-
-fn method_not_allowed(rows: &[&Operation]) -> Problem {
-    let methods = rows.iter().flat_map(|row| match row.method {
-        Method::GET => vec!["GET", "HEAD"],
-        ref method => vec![method.as_str()],
-    });
-    let allow = HeaderValue::try_from(methods.collect::<Vec<_>>().join(","));
-    let problem = Problem::method_not_allowed();
-    // Names of methods are a header's value.
-    allow.map_or(problem.clone(), |allow| {
-        problem.with_header(header::ALLOW, allow)
-    })
 }
 
 fn decoded(parameters: &Params) -> Result<Vec<String>, Problem> {

@@ -85,7 +85,8 @@ pub(crate) fn start_logs(args: &Args) -> Result<LogWriter, TelemetryError> {
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let (lines, writer) = log_writer::start().map_err(TelemetryError::Thread)?;
-    let layer = fmt::layer().with_writer(lines);
+    // Also where another crate turns on colours.
+    let layer = fmt::layer().with_writer(lines).with_ansi(false);
     match args.log_format {
         LogFormat::Text => registry.with(layer).try_init(),
         LogFormat::Json => registry

@@ -30,7 +30,7 @@ def first_line(command):
 def circumstances():
     return {
         "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "commit": first_line(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]),
+        "commit": first_line(["git", "-C", ROOT, "describe", "--always", "--dirty"]),
         "profile": PROFILE,
         "cpus": len(os.sched_getaffinity(0)),
         "machine": cpu_model(),

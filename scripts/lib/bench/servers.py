@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from settings import BINARIES, SCRATCH
 
+# As many workers as the gateway has threads that serve.
+CPUS = len(os.sched_getaffinity(0))
+
 # Below the range from which the kernel takes ports for outgoing connections.
 ports = iter(range(29_000, 32_000))
 
@@ -66,7 +69,7 @@ def nginx_file(name, inner):
     )
     user = "user root;\n" if os.geteuid() == 0 else ""  # else the workers could not read the scratch folder
     file.write_text(
-        f"{user}daemon off;\nworker_processes 2;\npid {SCRATCH}/{name}.pid;\nerror_log stderr warn;\n"
+        f"{user}daemon off;\nworker_processes {CPUS};\npid {SCRATCH}/{name}.pid;\nerror_log stderr warn;\n"
         f"events {{ worker_connections 8192; }}\n"
         f"http {{\n  access_log off;\n  keepalive_requests 100000000;\n  default_type application/json;\n{temporary}{inner}}}\n"
     )
@@ -92,7 +95,7 @@ def nginx_before(name, port, upstream):
 def haproxy_before(name, port, upstream):
     file = SCRATCH / f"{name}.cfg"
     file.write_text(
-        "global\n  nbthread 2\n  maxconn 8192\n"
+        f"global\n  nbthread {CPUS}\n  maxconn 8192\n"
         "defaults\n  mode http\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n"
         "  option http-keep-alive\n  http-reuse always\n"
         f"frontend outer\n  bind 127.0.0.1:{port} backlog 4096\n  default_backend inner\n"

@@ -15,7 +15,7 @@ mod stream;
 
 pub(crate) use body::holding;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 
 use axum::{
     body::Body,
@@ -31,7 +31,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use platform::{
     error::causes,
-    http::{caller::Caller, client, workers},
+    http::{caller::Caller, client, workers::PerThread},
     problem::Problem,
 };
 use tokio_util::sync::CancellationToken;
@@ -74,8 +74,8 @@ pub struct Upstream {
     name: &'static str,
     authority: Authority,
     host: HeaderValue,
-    /// One for each thread that serves, and one for all others: a connection is driven by the thread that has opened it.
-    clients: Arc<[Client<HttpConnector, Body>]>,
+    /// A connection is driven by the thread that has opened it.
+    clients: PerThread<Client<HttpConnector, Body>>,
     waits: Waits,
 }
 
@@ -90,9 +90,7 @@ impl Upstream {
             name,
             host: headers::text(authority.to_string()),
             authority,
-            clients: (0..=workers::count())
-                .map(|_| client::connections(IDLE_CONNECTIONS))
-                .collect(),
+            clients: PerThread::new(|| client::connections(IDLE_CONNECTIONS)),
             waits: Waits::default(),
         })
     }
@@ -157,16 +155,11 @@ impl Upstream {
         request
             .headers_mut()
             .insert(header::HOST, self.host.clone());
-        match self.client().request(request).await {
+        match self.clients.get().request(request).await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("it answers {}", answer.status().as_u16())),
             Err(_) => Err("it does not answer".into()),
         }
-    }
-
-    fn client(&self) -> &Client<HttpConnector, Body> {
-        let others = self.clients.len() - 1;
-        &self.clients[workers::current().unwrap_or(others)]
     }
 
     /// The same path and query at the service: exactly what was routed.

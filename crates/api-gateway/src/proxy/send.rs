@@ -57,10 +57,10 @@ impl Upstream {
     ) -> Result<Response<Incoming>, Problem> {
         let request = || Request::from_parts(head.clone(), Body::empty());
         let attempts = async {
-            match self.client().request(request()).await {
+            match self.clients.get().request(request()).await {
                 Err(error) if !error.is_connect() => {
                     tracing::debug!(service = self.name, error = chain(&error), "sent again");
-                    self.client().request(request()).await
+                    self.clients.get().request(request()).await
                 }
                 answer => answer,
             }
@@ -82,7 +82,7 @@ impl Upstream {
             return Err(too_large());
         }
         let (body, sent) = body::upload(body, limit);
-        let mut answer = pin!(self.client().request(Request::from_parts(head, body)));
+        let mut answer = pin!(self.clients.get().request(Request::from_parts(head, body)));
         let answer = select! {
             biased;
             answer = &mut answer => Ok(answer),
@@ -106,7 +106,7 @@ impl Upstream {
         } = self.waits;
         let progress = Progress::start(answer_limit, silence + report + MARGIN);
         let (body, sent) = stream::follow(body, &progress);
-        let mut answer = pin!(self.client().request(Request::from_parts(head, body)));
+        let mut answer = pin!(self.clients.get().request(Request::from_parts(head, body)));
         let answer = select! {
             biased;
             answer = &mut answer => Ok(answer),

@@ -131,9 +131,9 @@ pub struct Limits {
     pub confirm: Duration,
     /// How long an acknowledgement may take to be written to the socket.
     pub acknowledge: Duration,
-    /// After so long without any delivery the consumer subscribes anew. A delivery may have been lost on its way, and
-    /// RabbitMQ serves no more, without a word, the consumer of a quorum queue that was deleted and at once declared again:
-    /// it knows no consumer, or delivers to what is left of the old one. From outside such a queue looks empty.
+    /// After so long without any delivery the consumer subscribes anew. A delivery may have been lost on its way. RabbitMQ
+    /// may also silently stop serving the consumer of a quorum queue that was deleted and declared again at once; from
+    /// outside the queue then looks empty. Subscribing anew repairs both.
     pub renew: Duration,
     /// How long messages may wait without one being settled: see [`Consuming::progress`] and `watchdog`.
     pub stall: Duration,

@@ -35,8 +35,8 @@ const CONFIRM_LIMIT: Duration = Duration::from_secs(5);
 /// How often silence is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Before a queue is declared that was deleted: mostly the broker cancels its consumers first. The consumer of a queue
-/// that is there again earlier is neither cancelled nor served, until it subscribes anew.
+/// Before a deleted queue is declared again: this gives the broker time to cancel its consumers. One that it has not
+/// cancelled by then is not served until it subscribes anew.
 const BEFORE_DECLARING: Duration = Duration::from_millis(250);
 
 /// For the answers to a new channel and its declarations.

@@ -206,11 +206,14 @@ async fn a_deleted_queue_is_made_again_and_consumed() {
         .await;
     broker.delete_queue(QUEUE).await;
     let after = || Outgoing::new(QUEUE, Uuid::now_v7(), "after".to_owned());
-    while let Err(error) = publisher.publish(after(), PATIENCE).await {
-        // A quorum queue refuses messages while it is being deleted (rabbitmq-server#15333).
-        let not_taken = [PublishError::Refused, PublishError::Unroutable];
-        assert!(not_taken.contains(&error), "{error}");
-    }
+    let published = async {
+        while let Err(error) = publisher.publish(after(), PATIENCE).await {
+            // A quorum queue refuses messages while it is being deleted (rabbitmq-server#15333).
+            let not_taken = [PublishError::Refused, PublishError::Unroutable];
+            assert!(not_taken.contains(&error), "{error}");
+        }
+    };
+    timeout(PATIENCE, published).await.expect("it is taken");
     eventually("it is stored", || recorder.stored() == ["after"]).await;
 }
 

@@ -116,12 +116,12 @@ impl Connection {
         self.channels.insert(channel);
     }
 
-    /// Forgets who is to be notified.
-    pub(super) fn notify_nobody(&mut self) {
+    /// Forgets the channels of the work before.
+    pub(super) fn clear_notifications(&mut self) {
         self.channels.clear();
     }
 
-    /// Notifies those who were named; it is committed now. A failure is no error: who listens looks now and then, too.
+    /// Notifies those who were named; it is committed now. A failure is no error: listeners also poll.
     pub(super) async fn notify(&mut self) {
         for channel in std::mem::take(&mut self.channels) {
             let notify = statement("SELECT pg_notify($1, '')").bind::<Text, _>(channel);

@@ -1,7 +1,7 @@
 //! PostgreSQL: a pool, queries that are bounded in time, transactions, migrations under a lock.
 //!
 //! Promises: every query waits at most [`QUERY_LIMIT`] in all, connection included, even for a server that is stopped
-//! and answers nothing. However a query is left (late, or dropped with a client that has hung up), it is cancelled at
+//! and answers nothing; after a commit that others are notified of, up to [`NOTIFY_LIMIT`] more. However a query is left (late, or dropped with a client that has hung up), it is cancelled at
 //! the server and its connection is not used again. A transaction is committed or rolled back as a whole. No query text
 //! is made from input; no error text of the database reaches a client.
 //!
@@ -206,7 +206,7 @@ impl Database {
             bb8::RunError::User(error) => DatabaseError::Unavailable(error),
             bb8::RunError::TimedOut => self.explain_timeout(),
         })?;
-        lent.connection.notify_nobody();
+        lent.connection.clear_notifications();
         Ok(Lease {
             lent,
             settings: Arc::clone(&self.settings),
@@ -233,9 +233,9 @@ struct Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// What was done is done, so that this takes no longer than it would keep a caller waiting.
+    /// Bounded, as the caller waits: a lost notification costs only the next poll of those who listen.
     async fn notify(&mut self) {
-        // A notification that was left in time is cancelled with its connection, as any query is.
+        // One that is late is cancelled with its connection, as any query is.
         let _ = timeout(NOTIFY_LIMIT, self.lent.connection.notify()).await;
     }
 }

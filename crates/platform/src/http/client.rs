@@ -24,7 +24,7 @@ use hyper_util::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::context::RequestContext;
+use super::{context::RequestContext, workers::PerThread};
 use crate::{
     config::prefixed::Endpoint,
     error::chain,
@@ -64,7 +64,8 @@ impl Default for Limits {
 pub struct JsonClient {
     name: &'static str,
     authority: Authority,
-    client: Client<HttpConnector, Full<Bytes>>,
+    /// A connection is driven by the thread that has opened it.
+    clients: PerThread<Client<HttpConnector, Full<Bytes>>>,
     limits: Limits,
     permits: Arc<Semaphore>,
 }
@@ -141,7 +142,7 @@ impl JsonClient {
         Ok(Self {
             name,
             authority: authority(&endpoint.host, endpoint.port)?,
-            client: connections(limits.in_flight),
+            clients: PerThread::new(|| connections(limits.in_flight)),
             limits,
             permits: Arc::new(Semaphore::new(limits.in_flight)),
         })
@@ -214,10 +215,10 @@ impl JsonClient {
         &self,
         request: &Request<Full<Bytes>>,
     ) -> Result<hyper::Response<Incoming>, legacy::Error> {
-        match self.client.request(request.clone()).await {
+        match self.clients.get().request(request.clone()).await {
             Err(error) if !error.is_connect() => {
                 tracing::debug!(service = self.name, error = chain(&error), "sent again");
-                self.client.request(request.clone()).await
+                self.clients.get().request(request.clone()).await
             }
             answer => answer,
         }

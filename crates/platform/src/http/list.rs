@@ -1,8 +1,9 @@
 //! Lists: a plain JSON array of everything in constant memory, or pages by key with a `Link` to the next.
 //!
-//! Everything is read in chunks of [`Rows::CHUNK`] rows, each in a query of its own: a client that reads slowly holds no
-//! database connection. A failure after the first chunk cuts the connection, so that a part is never
-//! taken for the whole. A page is read whole before it is sent, and ends early when its rows are long.
+//! Everything is read in chunks, each in a query of its own, one ahead of what is sent: [`Rows::CHUNK`] rows, up to four
+//! times as many where they are short. A client that reads slowly holds no database connection. A failure after the first
+//! chunk cuts the connection, so that a part is never taken for the whole. A page is read whole before it is sent, and ends
+//! early when its rows are long.
 
 use std::{fmt::Display, io, num::NonZeroU16, str::FromStr};
 
@@ -15,17 +16,22 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
+use tokio::task::yield_now;
+use tokio_util::task::AbortOnDropHandle;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{escape::escaped, extract::Query};
 use crate::problem::Problem;
 
-/// Rows of a list that are in memory at once, unless they are longer than usual.
+/// Rows of a list that are read at once, unless they are longer or shorter than usual.
 pub const CHUNK: u16 = 128;
 
 /// A page of so many bytes takes no further row.
 const PAGE_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// Rows whose text has fewer bytes are short.
+const SHORT_BYTES: usize = 64 * 1_024;
 
 /// The most that a page may hold.
 pub const MAX_PAGE: u16 = 1_000;
@@ -37,7 +43,7 @@ pub trait Rows: Clone + Send + Sync + 'static {
     /// What the rows are ordered by; the link to the next page carries it.
     type Key: Display + FromStr + Send + 'static;
 
-    /// Rows that are in memory at once: fewer than usual where a row may be long.
+    /// Rows that are read at once: fewer than usual where a row may be long.
     const CHUNK: u16 = CHUNK;
 
     /// At most `count` rows whose key is after `last`; from the start without it.
@@ -238,52 +244,79 @@ const JSON: [(HeaderName, HeaderValue); 1] = [(
     HeaderValue::from_static("application/json"),
 )];
 
+/// Rows that are being read. A task does it, so that no connection waits for a client that reads slowly.
+struct Reading<T> {
+    rows: AbortOnDropHandle<Result<Vec<T>, Problem>>,
+    /// How many there may be.
+    asked: u16,
+    /// How many may be after them.
+    next: u16,
+}
+
 /// The state of the stream.
 enum State<T> {
-    Chunk { rows: Vec<T>, first: bool },
+    Read { rows: Vec<T> },
+    Reading(Reading<T>),
     Closed,
 }
 
 fn array<R: Rows>(rows: R, first: Vec<R::Row>) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    stream::try_unfold(
-        State::Chunk {
-            rows: first,
-            first: true,
-        },
-        move |state| {
-            let source = rows.clone();
-            async move {
-                let State::Chunk { rows, first } = state else {
-                    return Ok(None);
-                };
-                let mut text = elements(&rows, first)?;
-                let next = match rows.last().filter(|_| rows.len() == usize::from(R::CHUNK)) {
-                    Some(last) => source
-                        .after(Some(R::key(last)), R::CHUNK)
-                        .await
-                        .map_err(|problem| cut(&problem))?,
-                    None => Vec::new(),
-                };
-                if next.is_empty() {
-                    text.push(b']');
-                    return Ok(Some((text.into(), State::Closed)));
+    stream::try_unfold(State::Read { rows: first }, move |state| {
+        let source = rows.clone();
+        async move {
+            match state {
+                State::Read { rows } => chunk(source, rows, b'[', R::CHUNK, R::CHUNK).await,
+                State::Reading(reading) => {
+                    let rows = reading.rows.await.map_err(io::Error::other)?;
+                    let rows = rows.map_err(|problem| cut(&problem))?;
+                    chunk(source, rows, b',', reading.asked, reading.next).await
                 }
-                Ok(Some((
-                    text.into(),
-                    State::Chunk {
-                        rows: next,
-                        first: false,
-                    },
-                )))
+                State::Closed => Ok(None),
             }
-        },
-    )
+        }
+    })
 }
 
-fn elements<T: Serialize>(rows: &[T], first: bool) -> io::Result<Vec<u8>> {
+/// The text of `rows`, of which `asked` were asked for; while it is made, the `next` ones are read.
+async fn chunk<R: Rows>(
+    source: R,
+    rows: Vec<R::Row>,
+    begin: u8,
+    asked: u16,
+    next: u16,
+) -> io::Result<Option<(Bytes, State<R::Row>)>> {
+    let last = rows.last().filter(|_| rows.len() == usize::from(asked));
+    let Some(last) = last.map(R::key) else {
+        let mut text = elements(&rows, begin)?;
+        text.push(b']');
+        return Ok(Some((text.into(), State::Closed)));
+    };
+    let read = tokio::spawn(async move { source.after(Some(last), next).await });
+    // It sends its query first.
+    yield_now().await;
+    let text = elements(&rows, begin)?;
+    let reading = Reading {
+        rows: AbortOnDropHandle::new(read),
+        asked: next,
+        next: count_after::<R>(next, text.len()),
+    };
+    Ok(Some((text.into(), State::Reading(reading))))
+}
+
+/// Short rows are read twice as many at once as before, up to four times the usual number: each query has its price.
+fn count_after<R: Rows>(count: u16, bytes: usize) -> u16 {
+    if bytes < SHORT_BYTES {
+        count.saturating_mul(2).min(R::CHUNK.saturating_mul(4))
+    } else {
+        R::CHUNK
+    }
+}
+
+/// Each row after a comma, the first after `begin`.
+fn elements<T: Serialize>(rows: &[T], begin: u8) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     for (index, row) in rows.iter().enumerate() {
-        text.push(if first && index == 0 { b'[' } else { b',' });
+        text.push(if index == 0 { begin } else { b',' });
         serde_json::to_writer(&mut text, row)?;
     }
     Ok(text)

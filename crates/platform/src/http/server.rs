@@ -184,7 +184,7 @@ impl Server {
             .header_read_timeout(self.limits.header)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
-        // Only hyper's own limit has its room on the stack.
+        // hyper reads up to its own limit into an array on the stack; with another it allocates for each request.
         if self.limits.headers != HYPER_HEADERS {
             http.max_headers(self.limits.headers);
         }

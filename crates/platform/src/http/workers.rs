@@ -1,13 +1,14 @@
 //! The threads that serve connections: one for each processor, each with a runtime of its own.
 //!
-//! Promises: a connection stays on its thread, so that no request wakes or waits for another thread. Each connection goes to
-//! the thread with the fewest. What a handler starts runs there, too. A thread that a handler blocks ends the process, as
-//! its heartbeat stops. The threads end when this is dropped.
+//! Promises: a connection stays on its thread, and goes to the one with the fewest. What a handler starts runs there, too.
+//! What is kept [`PerThread`] is not shared, so a request wakes another thread only for what has one owner: a publisher, the
+//! hashing of passwords, the small pools of the database. The price: a handler that computes for long delays all connections
+//! of its thread. One that blocks it ends the process, as the heartbeat stops. The threads end when this is dropped.
 
 use std::{
     cell::Cell,
     io,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::{self, available_parallelism},
 };
 
@@ -23,16 +24,34 @@ thread_local! {
     static WORKER: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// How many threads serve.
+/// How many threads serve: the same for the whole life of the process.
 #[must_use]
 pub fn count() -> usize {
-    available_parallelism().map_or(1, Into::into)
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| available_parallelism().map_or(1, Into::into))
 }
 
 /// The number of the serving thread that this is, below [`count`]; `None` elsewhere.
 #[must_use]
 pub fn current() -> Option<usize> {
     WORKER.get()
+}
+
+/// One of each for every thread that serves, and one for all other threads; clones share them.
+#[derive(Debug, Clone)]
+pub struct PerThread<T>(Arc<[T]>);
+
+impl<T> PerThread<T> {
+    /// As many as are needed.
+    pub fn new(mut make: impl FnMut() -> T) -> Self {
+        Self((0..=count()).map(|_| make()).collect())
+    }
+
+    /// That of this thread.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        &self.0[current().unwrap_or(count())]
+    }
 }
 
 /// The threads.
@@ -49,8 +68,8 @@ struct Worker {
 }
 
 /// A place on a thread, until it is dropped.
-pub(super) struct Place {
-    pub(super) handle: Handle,
+pub(crate) struct Place {
+    pub(crate) handle: Handle,
     _connection: Arc<()>,
 }
 
@@ -66,15 +85,17 @@ impl Workers {
     /// Starts them; with `failure`, each has a heartbeat.
     pub(crate) fn start_with(failure: Option<&Failure>) -> io::Result<Self> {
         let stop = CancellationToken::new();
+        // Also those that are there when the next cannot be had.
+        let ended_at_drop = stop.clone().drop_guard();
         let workers = (0..count()).map(|number| Worker::start(number, failure, &stop));
         Ok(Self {
             workers: workers.collect::<io::Result<_>>()?,
-            _ended_at_drop: stop.clone().drop_guard(),
+            _ended_at_drop: ended_at_drop,
         })
     }
 
     /// A place on the thread with the fewest connections.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let connections = |worker: &&Worker| Arc::strong_count(&worker.connections);
         let emptiest = self.workers.iter().min_by_key(connections);
         // There is always one: see `count`.

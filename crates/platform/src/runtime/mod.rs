@@ -51,7 +51,7 @@ pub enum RuntimeError {
         source: io::Error,
     },
     /// The address was had and cannot be listened on, or there can be no threads that do.
-    #[error("cannot listen on the address")]
+    #[error("cannot listen on the address, or serve it")]
     Listen(#[source] io::Error),
     /// The process cannot receive signals.
     #[error("cannot listen for signals")]

@@ -13,11 +13,17 @@ pub(super) fn watch(stop: CancellationToken) -> io::Result<impl Future<Output = 
         for again in [false, true] {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             if again {
-                tracing::warn!("a second signal: ending at once");
+                say_end();
                 std::process::exit(130);
             }
             tracing::info!("stopping: finishing what is under way");
             stop.cancel();
         }
     })
+}
+
+/// Not to the log, which is written a moment later.
+#[expect(clippy::print_stderr, reason = "the last word of this process")]
+fn say_end() {
+    eprintln!("a second signal; ending at once");
 }
