@@ -78,7 +78,7 @@ fn path(path: &str) -> Checked {
     if path.contains("//") {
         return Err("the path has an empty segment");
     }
-    if path.split('/').any(is_dots) {
+    if path.contains(['.', '%']) && path.split('/').any(is_dots) {
         return Err("the path has a dot segment");
     }
     Ok(())

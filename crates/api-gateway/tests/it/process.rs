@@ -152,7 +152,7 @@ fn it_prints_the_documents_that_are_committed() {
     }
 }
 
-/// 64 client connections are what fits under this limit.
+/// On a machine with two processors 61 client connections fit under this limit, and at least 40 on one with up to 18.
 #[tokio::test]
 async fn a_flood_of_clients_leaves_files_for_the_connections_to_services() {
     // Late enough that all of them wait at the same time.
@@ -178,7 +178,7 @@ async fn a_flood_of_clients_leaves_files_for_the_connections_to_services() {
     until_listening(&port).await;
     let flood = move || {
         let connections: Vec<_> = (0..400).map(|_| connect(&port)).collect();
-        let asking = &connections[..64];
+        let asking = &connections[..40];
         asking.iter().for_each(ask);
         asking.iter().map(answer).collect::<Vec<_>>()
     };

@@ -62,13 +62,7 @@ async fn log_in_all(client: Client) -> Vec<(u16, Instant)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_logins_at_once_slow_nothing_else_down() {
     let servers = Servers::prepare().await;
-    let mut process = Process::start(|port| {
-        let mut program = program(&servers, servers.broker.port, port);
-        // As on a machine with one CPU: a thread that serves and hashes would do nothing else meanwhile.
-        program.env("TOKIO_WORKER_THREADS", "1");
-        program
-    })
-    .await;
+    let mut process = Process::start(|port| program(&servers, servers.broker.port, port)).await;
     let client = process.client.clone();
     add_users(&servers, &client).await;
 

@@ -3,9 +3,10 @@
 //! The recorder finds a metric by all its labels, which costs more than the metric itself. So each thread keeps the handles
 //! that it has used. There is one for each route, method and status that were answered: none of them is made up by a client.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use axum::http::{Method, StatusCode};
+use hashbrown::HashMap;
 use metrics::{Counter, Histogram};
 
 /// What is recorded of the answers of one route to one method with one status.
@@ -25,12 +26,7 @@ thread_local! {
 pub(super) fn record(method: &Method, route: &str, status: StatusCode, took: Duration) {
     let key = (label(method), status.as_u16());
     METERS.with_borrow_mut(|meters| {
-        if !meters.contains_key(route) {
-            meters.insert(route.to_owned(), HashMap::new());
-        }
-        let Some(meters) = meters.get_mut(route) else {
-            return;
-        };
+        let meters = meters.entry_ref(route).or_default();
         let meters = meters.entry(key).or_insert_with(|| Meters::of(route, key));
         meters.requests.increment(1);
         meters.duration.record(took.as_secs_f64());
