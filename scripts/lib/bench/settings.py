@@ -27,4 +27,5 @@ SCRATCH = Path(os.environ.get("BENCH_SCRATCH") or tempfile.gettempdir())
 PROFILE = os.environ.get("CRUD_MASTER_PROFILE", "release")
 DATA = Path(os.environ.get("CRUD_MASTER_DATA", ROOT / ".data"))
 BINARIES = Path(os.environ.get("BENCH_BINARIES", ROOT / "target" / PROFILE))
+CLIENTS = Path(os.environ.get("BENCH_CLIENTS", ROOT / "target" / "quick" / "examples"))
 POSTGRES = Path(os.environ.get("BENCH_POSTGRES", "/usr/bin"))  # the folder of psql and pgbench

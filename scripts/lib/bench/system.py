@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.request
 
-from settings import BINARIES, DATA, ROOT
+from settings import CLIENTS, DATA, ROOT
 
 SERVICES = ("api-gateway", "inventory-app", "billing-app")
 
@@ -84,7 +84,7 @@ def reach(counter, goal, limit=600):
 def example(name, *arguments, limit=600):
     """The words that a client of crates/testing/examples prints."""
     environment = os.environ | {"GATEWAY": url("api-gateway"), "BILLING": url("billing-app")}
-    command = [str(BINARIES / "examples" / name), *map(str, arguments)]
+    command = [str(CLIENTS / name), *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{name} has failed: {done.stderr[-2000:]}")
