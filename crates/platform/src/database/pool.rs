@@ -23,6 +23,9 @@ use tokio::{
 use super::{CONNECTION_LIMIT, ConnectError, Connection, Settings};
 use crate::{error::chain, http::workers};
 
+/// Why there is no connection.
+pub(super) type Unlent = bb8::RunError<Arc<ConnectError>>;
+
 /// A connection while it is used.
 pub(super) struct Lent<'a> {
     pub(super) connection: bb8::PooledConnection<'a, Manager>,
@@ -89,16 +92,20 @@ impl Pools {
         }))
     }
 
-    /// A connection, of this thread's part if there can be one.
-    pub(super) async fn get(&self) -> Result<Lent<'_>, bb8::RunError<Arc<ConnectError>>> {
-        let permit = timeout(CONNECTION_LIMIT, self.0.permits.acquire()).await;
-        let permit = permit.map_err(|_| bb8::RunError::TimedOut)?;
+    /// A connection, of this thread's part if there can be one, within [`CONNECTION_LIMIT`].
+    pub(super) async fn get(&self) -> Result<Lent<'_>, Unlent> {
+        let lent = timeout(CONNECTION_LIMIT, self.lend()).await;
+        lent.unwrap_or(Err(Unlent::TimedOut))
+    }
+
+    async fn lend(&self) -> Result<Lent<'_>, Unlent> {
+        // The semaphore is never closed.
+        let permit = self.0.permits.acquire().await.ok();
         let user = self.choose();
         Ok(Lent {
             connection: user.0.pool.get().await?,
             _user: user,
-            // The semaphore is never closed.
-            _permit: permit.ok(),
+            _permit: permit,
         })
     }
 
@@ -112,7 +119,8 @@ impl Pools {
         let parts = &self.0.parts;
         let own = &parts[workers::current().unwrap_or(0) % parts.len()];
         let own_first = || iter::once(own).chain(parts);
-        let idle = own_first().filter(|part| part.is_idle() && self.0.failure.get().is_some());
+        let is_failing = self.0.failure.get().is_some();
+        let idle = own_first().filter(|part| is_failing && part.is_idle());
         // With a permit there is a place: there are as many of both.
         let mut places = idle.chain(own_first()).filter_map(User::take);
         places.next().unwrap_or_else(|| User::crowd(own))
@@ -247,7 +255,7 @@ mod tests {
             assert_eq!(users(&pools), expected);
         }
         let refused = pools.get().await.err().unwrap();
-        assert!(matches!(refused, bb8::RunError::TimedOut), "{refused}");
+        assert!(matches!(refused, Unlent::TimedOut), "{refused}");
         let (waiting, ()) = tokio::join!(pools.get(), async { drop(lent.pop()) });
         assert!(waiting.is_ok(), "the place of the other part");
         drop((waiting, lent));
@@ -289,5 +297,29 @@ mod tests {
             "the own part has room, but no more"
         );
         assert!(pools.get().await.is_ok(), "the idle one");
+    }
+
+    /// The wait for a place and that for its connection are one wait.
+    #[tokio::test]
+    async fn a_place_that_comes_late_leaves_less_time_for_its_connection() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut server = TestDatabase::create().await;
+        server.port = silent.local_addr().unwrap().port();
+        let pools = pools(&server, 1, 1);
+        let begin = tokio::time::Instant::now();
+        let held = async {
+            let _permit = pools.0.permits.acquire().await;
+            tokio::time::sleep(CONNECTION_LIMIT * 9 / 10).await;
+        };
+        let (lent, ()) = tokio::join!(biased; async {
+            tokio::task::yield_now().await;
+            pools.get().await
+        }, held);
+        assert!(lent.is_err());
+        assert!(
+            begin.elapsed() < CONNECTION_LIMIT * 17 / 10,
+            "{:?}",
+            begin.elapsed()
+        );
     }
 }
