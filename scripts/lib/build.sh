@@ -18,8 +18,9 @@ build_services() {
 run_cargo_build() {
     local arguments=(build --locked --profile "$PROFILE")
     case $PROFILE in
-        # The whole workspace chooses the features, as in `cargo test --workspace`: nothing is compiled twice.
-        dev) arguments+=(--workspace --bins) ;;
+        # The whole workspace chooses the features, those of the tests with it because of the example: after
+        # `cargo test --workspace` nothing is compiled again.
+        dev) arguments+=(--workspace --bins --example requests) ;;
         quick | release) arguments+=(-p inventory-app -p billing-app -p api-gateway) ;;
         *) die "CRUD_MASTER_PROFILE is '$PROFILE': it must be quick, release or dev" ;;
     esac
