@@ -11,7 +11,7 @@ mod segment;
 pub mod trips;
 mod visible;
 
-use std::{fs::File, path::Path, time::Duration};
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use broker::{Broker, Consumers};
@@ -19,7 +19,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use messages::topology::Service;
 use platform::{
     config::Parts,
-    database::{self, Database, migrate, migrate_when_ready},
+    database::{self, BatchedReads, Database, migrate, migrate_when_ready},
     health::Health,
     http, openapi,
     runtime::{self, Bound, Running, Runtime},
@@ -28,8 +28,13 @@ use tokio::time::timeout;
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
-use bikes::feed::{self, Feed};
+use beers::Beer;
+use bikes::{
+    Bike,
+    feed::{self, Feed},
+};
 use config::{Command, Config};
+use movies::Movie;
 
 /// The history of the schema.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -44,12 +49,29 @@ const BATCH_LIMIT: Duration = Duration::from_secs(4);
 const BACKGROUND_POOL: u32 = 4;
 
 /// What the handlers share.
-#[derive(Clone)]
-pub struct App {
+pub type App = Arc<Shared>;
+
+/// See [`App`].
+pub struct Shared {
     /// The database of all contexts, by a pool that is for HTTP alone: a batch that takes long keeps no request waiting.
     pub database: Database,
     /// Where bikes are now.
     pub feed: Feed,
+    movies: BatchedReads<Movie>,
+    beers: BatchedReads<Beer>,
+    bikes: BatchedReads<Bike>,
+}
+
+impl Shared {
+    fn new(database: Database, feed: Feed) -> Self {
+        Self {
+            movies: BatchedReads::new(&database),
+            beers: BatchedReads::new(&database),
+            bikes: BatchedReads::new(&database),
+            database,
+            feed,
+        }
+    }
 }
 
 /// How the inventory is bounded. These are constants of the program; tests change them.
@@ -156,7 +178,8 @@ pub async fn start_within(
     }
     let health = Health::default().with("database", database.checker());
     let health = broker::health(health, &broker, &consuming);
-    let routes = parts.routes(routes().0.with_state(App { database, feed }));
+    let app = App::new(Shared::new(database, feed));
+    let routes = parts.routes(routes().0.with_state(app));
     let options = http::Options {
         limits: limits.http,
         front: None,

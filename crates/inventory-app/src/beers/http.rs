@@ -151,7 +151,7 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(sku): Path<String>,
 ) -> Result<Json<Beer>, Problem> {
-    let beer = app.database.run(async |c| Beer::find(c, sku).await).await?;
+    let beer = app.beers.find(sku).await?;
     beer.map(Json).ok_or_else(no_such_beer)
 }
 

@@ -12,6 +12,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;
 
+pub(crate) use model::Beer;
+
 /// The routes under `/api/beers`.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -2,7 +2,7 @@
 
 use diesel::{PgTextExpressionMethods, dsl::now, prelude::*};
 use futures_util::{FutureExt, future::BoxFuture};
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, ReadByKey};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use crate::{schema::beers::beers, search::anywhere};
 
 /// A beer, as it is kept and as it is answered.
-#[derive(Debug, Serialize, Queryable, Selectable, ToSchema)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, ToSchema)]
 #[diesel(table_name = beers)]
-pub(super) struct Beer {
+pub(crate) struct Beer {
     #[serde(skip)]
     pub(super) id: i64,
     /// Names it, and never changes.
@@ -56,6 +56,22 @@ pub(super) struct Filter {
     pub(super) skus: Option<Vec<String>>,
 }
 
+impl ReadByKey for Beer {
+    type Key = String;
+
+    fn key(&self) -> &String {
+        &self.sku
+    }
+
+    async fn read(
+        connection: &mut Connection,
+        skus: Vec<String>,
+    ) -> Result<Vec<Self>, DatabaseError> {
+        let beers = beers::table.filter(beers::sku.eq_any(skus));
+        connection.load(beers.select(Self::as_select())).await
+    }
+}
+
 impl Beer {
     pub(super) async fn insert(
         connection: &mut Connection,
@@ -64,14 +80,6 @@ impl Beer {
     ) -> Result<Self, DatabaseError> {
         let insert = diesel::insert_into(beers::table).values((beers::sku.eq(sku), content));
         connection.one(insert.returning(Self::as_returning())).await
-    }
-
-    pub(super) async fn find(
-        connection: &mut Connection,
-        sku: String,
-    ) -> Result<Option<Self>, DatabaseError> {
-        let beer = beers::table.filter(beers::sku.eq(sku));
-        connection.optional(beer.select(Self::as_select())).await
     }
 
     pub(super) async fn update(

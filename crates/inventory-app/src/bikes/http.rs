@@ -88,7 +88,7 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<BikeBody>, Problem> {
-    let bike = app.database.run(async |c| Bike::find(c, id).await).await?;
+    let bike = app.bikes.find(id).await?;
     let bike = bike.ok_or_else(|| Problem::not_found("no bike has this id"))?;
     Ok(Json((bike, None).into()))
 }

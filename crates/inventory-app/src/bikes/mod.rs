@@ -19,6 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;
 
+pub(crate) use model::Bike;
 pub use position::Position;
 
 /// The routes under `/api/bikes`.

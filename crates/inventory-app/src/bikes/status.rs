@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[serde(rename_all = "snake_case")]
 #[schema(as = BikeStatus, example = "available")]
 #[diesel(sql_type = Text)]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// A trip may be started with it.
     Available,
     /// It is on a trip.

@@ -103,7 +103,7 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<Movie>, Problem> {
     let id = movie_id(&id)?;
-    let movie = app.database.run(async |c| Movie::find(c, id).await).await?;
+    let movie = app.movies.find(id).await?;
     movie.map(Json).ok_or_else(no_such_movie)
 }
 

@@ -10,6 +10,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;
 
+pub(crate) use model::Movie;
+
 /// The routes under `/api/movies`.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -2,16 +2,16 @@
 
 use diesel::{PgTextExpressionMethods, prelude::*};
 use futures_util::{FutureExt, future::BoxFuture};
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, ReadByKey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{schema::movies, search::anywhere};
 
 /// A movie, as it is kept and as it is answered.
-#[derive(Debug, Serialize, Queryable, Selectable, ToSchema)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, ToSchema)]
 #[diesel(table_name = movies)]
-pub(super) struct Movie {
+pub(crate) struct Movie {
     /// Given by the inventory.
     #[schema(example = 1, minimum = 1)]
     pub(super) id: i64,
@@ -31,6 +31,19 @@ pub(super) struct Content {
     pub(super) description: Option<String>,
 }
 
+impl ReadByKey for Movie {
+    type Key = i64;
+
+    fn key(&self) -> &i64 {
+        &self.id
+    }
+
+    async fn read(connection: &mut Connection, ids: Vec<i64>) -> Result<Vec<Self>, DatabaseError> {
+        let movies = movies::table.filter(movies::id.eq_any(ids));
+        connection.load(movies.select(Self::as_select())).await
+    }
+}
+
 impl Movie {
     pub(super) async fn insert(
         connection: &mut Connection,
@@ -38,14 +51,6 @@ impl Movie {
     ) -> Result<Self, DatabaseError> {
         let insert = diesel::insert_into(movies::table).values(content);
         connection.one(insert.returning(Self::as_returning())).await
-    }
-
-    pub(super) async fn find(
-        connection: &mut Connection,
-        id: i64,
-    ) -> Result<Option<Self>, DatabaseError> {
-        let movie = movies::table.find(id).select(Self::as_select());
-        connection.optional(movie).await
     }
 
     pub(super) async fn update(

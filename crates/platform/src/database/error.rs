@@ -126,6 +126,13 @@ fn is_connection_error(error: &QueryError) -> bool {
 /// Absent, late or busy is a 503. What is left is our own mistake: a slice turns constraints into client errors.
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+/// Of an error that several requests have met.
+impl From<Arc<DatabaseError>> for Problem {
+    fn from(error: Arc<DatabaseError>) -> Self {
         let problem = if error.is_transient() {
             Problem::unavailable("the database does not answer; try again in a moment")
         } else {

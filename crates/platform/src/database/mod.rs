@@ -8,12 +8,14 @@
 //! # Layout
 //!
 //! - [`Connection`]: what queries run on; [`Statement`]: one that is written in SQL.
+//! - [`BatchedReads`]: rows by their key, many in one query.
 //! - `error`: why a query failed, and whether trying again may help; `sqlstate`: what the server called it.
 //! - `pool`: the pool's way to connections; `connect`: one connection; `settings`: where the database is.
 //! - `listener`: notifications of the server.
 //! - `migrations`: the schema's history.
 //! - `text_column`: enums in columns.
 
+mod batched_reads;
 mod connect;
 mod connection;
 mod error;
@@ -36,6 +38,7 @@ use tokio::{
 use crate::http::workers;
 use pool::{LastFailure, Lent, Pools};
 
+pub use batched_reads::{BatchedReads, ReadByKey};
 pub use connect::ConnectError;
 pub use connection::Connection;
 pub use error::{DatabaseError, on_violation};

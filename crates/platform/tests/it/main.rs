@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod batched_reads;
 mod database;
 mod errors;
 mod helpers;

@@ -6,7 +6,7 @@ mod search;
 use diesel::prelude::*;
 use futures_util::{FutureExt, future::BoxFuture};
 use messages::geo::Point;
-use platform::database::{Connection, DatabaseError};
+use platform::database::{Connection, DatabaseError, ReadByKey};
 
 use super::status::Status;
 use crate::{place::Place, schema::bikes::bikes};
@@ -15,8 +15,8 @@ pub(super) use changes::Change;
 pub(super) use search::{Filter, Near};
 
 /// A bike.
-#[derive(Debug, Queryable)]
-pub(super) struct Bike {
+#[derive(Debug, Clone, Queryable)]
+pub(crate) struct Bike {
     pub(super) number: i64,
     pub(super) id: String,
     pub(super) status: Status,
@@ -46,6 +46,22 @@ const COLUMNS: Columns = (
     (bikes::longitude, bikes::latitude),
 );
 
+impl ReadByKey for Bike {
+    type Key = String;
+
+    fn key(&self) -> &String {
+        &self.id
+    }
+
+    async fn read(
+        connection: &mut Connection,
+        ids: Vec<String>,
+    ) -> Result<Vec<Self>, DatabaseError> {
+        let bikes = bikes::table.filter(bikes::id.eq_any(ids));
+        connection.load(bikes.select(COLUMNS)).await
+    }
+}
+
 impl Bike {
     pub(super) async fn insert(
         connection: &mut Connection,
@@ -58,14 +74,6 @@ impl Bike {
             bikes::latitude.eq(location.latitude()),
         ));
         connection.one(insert.returning(COLUMNS)).await
-    }
-
-    pub(super) async fn find(
-        connection: &mut Connection,
-        id: String,
-    ) -> Result<Option<Self>, DatabaseError> {
-        let bike = bikes::table.filter(bikes::id.eq(id));
-        connection.optional(bike.select(COLUMNS)).await
     }
 
     /// In the order in which they were added, from after `last`; those with `status`.
