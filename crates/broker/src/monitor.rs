@@ -167,13 +167,15 @@ impl Poller {
             .collect()
     }
 
+    /// The metric comes last: who reads it finds the depth here, too.
     fn record(&self, poll: Option<Poll>) {
+        self.last.send_replace(poll);
+        let last = self.last.borrow();
         for queue in &self.queues {
-            let declared = poll.as_ref().and_then(|poll| poll.queues.get(queue));
+            let declared = last.as_ref().and_then(|poll| poll.queues.get(queue));
             let depth = declared.map_or(f64::NAN, |declared| declared.ready.into());
             gauge!(names::DEPTH, "queue" => queue.clone()).set(depth);
         }
-        self.last.send_replace(poll);
     }
 }
 
