@@ -81,7 +81,7 @@ impl Auth {
         if self.is_operators(token) {
             return Ok(Caller::Operator);
         }
-        self.users.identify(users_token(token)?, extensions).await
+        Box::pin(self.users.identify(users_token(token)?, extensions)).await
     }
 
     /// As whom `caller` calls an operation, if they may: without a token as the operator, where the operator may call and

@@ -142,7 +142,9 @@ impl Gateway {
                     let stream = self.streams.open(request.extensions())?;
                     let stop = &self.stop;
                     let answer = upstream.forward_stream(request, caller, limit, stop);
-                    Ok(answer.await?.map(|body| proxy::holding(body, stream)))
+                    Ok(Box::pin(answer)
+                        .await?
+                        .map(|body| proxy::holding(body, stream)))
                 } else {
                     upstream.forward(request, caller, limit).await
                 }
@@ -150,7 +152,7 @@ impl Gateway {
             Target::Publish(publication) => {
                 DefaultBodyLimit::max(operation.limit.body()).apply(&mut request);
                 let publishing = &self.publishing;
-                publishing.accept(found, publication, request, caller).await
+                Box::pin(publishing.accept(found, publication, request, caller)).await
             }
         }
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use axum::{BoxError, body::Body};
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use platform::error::chain;
+use platform::{error::chain, http::connections::AnswerBody};
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutBody;
 
@@ -29,7 +28,7 @@ pub(super) fn upload(body: Body, limit: usize) -> (Body, CancellationToken) {
 ///
 /// Its length is unknown: axum would write the length of an empty body into an answer to HEAD. The headers of the service
 /// carry the true one.
-pub(super) fn download(body: Incoming, service: &'static str, idle: Duration) -> Body {
+pub(super) fn download(body: AnswerBody<Body>, service: &'static str, idle: Duration) -> Body {
     let body = TimeoutBody::new(idle, body).map_err(move |error: BoxError| {
         tracing::warn!(service, error = chain(&*error), "an answer was cut off");
         error

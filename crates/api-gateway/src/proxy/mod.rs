@@ -20,23 +20,25 @@ use std::{error::Error, time::Duration};
 use axum::{
     body::Body,
     extract::Request,
-    http::{
-        HeaderValue, StatusCode, Uri, header,
-        uri::{Authority, InvalidUri, PathAndQuery, Scheme},
-    },
+    http::{HeaderValue, StatusCode, Uri, header, uri::InvalidUri},
     response::Response,
 };
 use http_body_util::LengthLimitError;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use platform::{
     error::causes,
-    http::{caller::Caller, client, workers::PerThread},
+    http::{
+        caller::Caller,
+        client,
+        connections::{AnswerBody, Connections, RequestError},
+    },
     problem::Problem,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::table::LimitClass;
+
+/// What a service has answered.
+type Answer = Response<AnswerBody<Body>>;
 
 /// Idle connections to each service that a thread keeps.
 const IDLE_CONNECTIONS: usize = 256;
@@ -72,10 +74,8 @@ impl Default for Waits {
 #[derive(Clone)]
 pub struct Upstream {
     name: &'static str,
-    authority: Authority,
     host: HeaderValue,
-    /// A connection is driven by the thread that has opened it.
-    clients: PerThread<Client<HttpConnector, Body>>,
+    connections: Connections<Body>,
     waits: Waits,
 }
 
@@ -89,8 +89,7 @@ impl Upstream {
         Ok(Self {
             name,
             host: headers::text(authority.to_string()),
-            authority,
-            clients: PerThread::new(|| client::connections(IDLE_CONNECTIONS)),
+            connections: Connections::new(host, port, IDLE_CONNECTIONS),
             waits: Waits::default(),
         })
     }
@@ -137,9 +136,9 @@ impl Upstream {
         request: Request,
         caller: Caller,
         limit: LimitClass,
-    ) -> Result<Response<Incoming>, Problem> {
+    ) -> Result<Answer, Problem> {
         let (mut head, body) = request.into_parts();
-        head.uri = self.target(head.uri)?;
+        head.uri = target(head.uri);
         headers::rewrite_request(&mut head, caller, &self.host);
         self.send(head, body, limit).await
     }
@@ -149,31 +148,19 @@ impl Upstream {
     /// # Errors
     /// A short reason, when it is not.
     pub async fn ready(self) -> Result<(), String> {
-        let uri = self.target(Uri::from_static("/health/ready"));
         let mut request = Request::new(Body::empty());
-        *request.uri_mut() = uri.map_err(|_| "it has no address")?;
+        *request.uri_mut() = Uri::from_static("/health/ready");
         request
             .headers_mut()
             .insert(header::HOST, self.host.clone());
-        match self.clients.get().request(request).await {
+        match self.connections.request(request).await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("it answers {}", answer.status().as_u16())),
             Err(_) => Err("it does not answer".into()),
         }
     }
 
-    /// The same path and query at the service: exactly what was routed.
-    fn target(&self, uri: Uri) -> Result<Uri, Problem> {
-        let path = uri.into_parts().path_and_query;
-        Uri::builder()
-            .scheme(Scheme::HTTP)
-            .authority(self.authority.clone())
-            .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
-            .build()
-            .map_err(|error| Problem::bad_request("the request target is wrong").because(error))
-    }
-
-    fn pass_back(&self, answer: Response<Incoming>, idle: Duration) -> Result<Response, Problem> {
+    fn pass_back(&self, answer: Answer, idle: Duration) -> Result<Response, Problem> {
         if answer.status().is_informational() {
             return Err(self.bad_gateway());
         }
@@ -182,11 +169,11 @@ impl Upstream {
         Ok(answer)
     }
 
-    fn failure(&self, error: legacy::Error) -> Problem {
+    fn failure(&self, error: RequestError) -> Problem {
         if causes(&error).any(<dyn Error>::is::<LengthLimitError>) {
             return too_large();
         }
-        if is_client_error(&error) {
+        if error.is_own_body() {
             Problem::bad_request("the body broke off").because(error)
         } else if error.is_connect() {
             Problem::unavailable(format!("{} is not there", self.name)).because(error)
@@ -206,10 +193,10 @@ impl Upstream {
     }
 }
 
-/// Whether the body of the request failed, not the service.
-fn is_client_error(error: &legacy::Error) -> bool {
-    let source = error.source().and_then(<dyn Error>::downcast_ref);
-    source.is_some_and(hyper::Error::is_user)
+/// The path and the query alone, exactly what was routed: an absolute target is for the gateway.
+fn target(uri: Uri) -> Uri {
+    let path = uri.into_parts().path_and_query;
+    path.map_or(Uri::from_static("/"), Uri::from)
 }
 
 fn too_large() -> Problem {

@@ -9,9 +9,7 @@ use axum::{
     body::{Body, HttpBody},
     extract::Request,
     http::{HeaderMap, Method, header, request::Parts},
-    response::Response,
 };
-use hyper::body::Incoming;
 use platform::{error::chain, http::answer_limit::AnswerLimit, problem::Problem};
 use tokio::{
     select,
@@ -19,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    Upstream, Waits, body, request_timeout,
+    Answer, Upstream, Waits, body, request_timeout,
     stream::{self, Party, Progress},
     too_large,
 };
@@ -29,38 +27,35 @@ use crate::table::LimitClass;
 const MARGIN: Duration = Duration::from_secs(1);
 
 impl Upstream {
-    /// Sends a request whose head is the service's already, within the bounds of `limit`.
+    /// Sends a request whose head is the service's already, within the bounds of `limit`. What few requests need is
+    /// boxed, here and elsewhere on the way: each request moves room for all of it.
     pub(super) async fn send(
         &self,
         mut head: Parts,
         body: Body,
         limit: LimitClass,
-    ) -> Result<Response<Incoming>, Problem> {
+    ) -> Result<Answer, Problem> {
         // They are for this process, and a copy of them would cost more than one of the headers.
         let answer_limit = std::mem::take(&mut head.extensions).remove();
         if is_repeatable(&head.method, &body) {
             let wait = self.answer_wait(answer_limit, limit);
             self.send_repeatable(head, wait).await
         } else if limit == LimitClass::Stream {
-            self.send_stream(head, body, answer_limit).await
+            Box::pin(self.send_stream(head, body, answer_limit)).await
         } else {
-            self.send_once(head, body, limit.body()).await
+            Box::pin(self.send_once(head, body, limit.body())).await
         }
     }
 
     /// Sends a request that may be sent twice. The usual failure is a connection that the service closes just as the
     /// request arrives. A failed connect is not repeated: the service is absent, and the client waits for its 503.
-    async fn send_repeatable(
-        &self,
-        head: Parts,
-        wait: Duration,
-    ) -> Result<Response<Incoming>, Problem> {
+    async fn send_repeatable(&self, head: Parts, wait: Duration) -> Result<Answer, Problem> {
         let request = || Request::from_parts(head.clone(), Body::empty());
         let attempts = async {
-            match self.clients.get().request(request()).await {
+            match self.connections.request(request()).await {
                 Err(error) if !error.is_connect() => {
                     tracing::debug!(service = self.name, error = chain(&error), "sent again");
-                    self.clients.get().request(request()).await
+                    self.connections.request(request()).await
                 }
                 answer => answer,
             }
@@ -72,17 +67,12 @@ impl Upstream {
     }
 
     /// Sends a request that must not be sent twice. The service's time begins when the client has sent its body.
-    async fn send_once(
-        &self,
-        head: Parts,
-        body: Body,
-        limit: usize,
-    ) -> Result<Response<Incoming>, Problem> {
+    async fn send_once(&self, head: Parts, body: Body, limit: usize) -> Result<Answer, Problem> {
         if declared_length(&head.headers) > limit as u64 {
             return Err(too_large());
         }
         let (body, sent) = body::upload(body, limit);
-        let mut answer = pin!(self.clients.get().request(Request::from_parts(head, body)));
+        let mut answer = pin!(self.connections.request(Request::from_parts(head, body)));
         let answer = select! {
             biased;
             answer = &mut answer => Ok(answer),
@@ -100,13 +90,13 @@ impl Upstream {
         head: Parts,
         body: Body,
         answer_limit: Option<AnswerLimit>,
-    ) -> Result<Response<Incoming>, Problem> {
+    ) -> Result<Answer, Problem> {
         let Waits {
             silence, report, ..
         } = self.waits;
         let progress = Progress::start(answer_limit, silence + report + MARGIN);
         let (body, sent) = stream::follow(body, &progress);
-        let mut answer = pin!(self.clients.get().request(Request::from_parts(head, body)));
+        let mut answer = pin!(self.connections.request(Request::from_parts(head, body)));
         let answer = select! {
             biased;
             answer = &mut answer => Ok(answer),

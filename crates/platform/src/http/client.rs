@@ -11,32 +11,24 @@ use axum::{
     BoxError,
     body::Bytes,
     http::{
-        HeaderValue, Method, Request, StatusCode, Uri, header,
+        HeaderValue, Method, Request, Response, StatusCode, header,
         uri::{Authority, InvalidUri},
     },
 };
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body, Incoming};
-use hyper_util::{
-    client::legacy::{self, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{context::RequestContext, workers::PerThread};
+use super::{
+    connections::{AnswerBody, Connections, RequestError},
+    context::RequestContext,
+};
 use crate::{
     config::prefixed::Endpoint,
     error::chain,
     problem::Problem,
     trace_context::{REQUEST_ID_HEADER, TRACEPARENT_HEADER},
 };
-
-/// How long a connection to a service may take: the 503 for an absent service is due within a second.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
-
-/// How long a connection may idle: less than the 10 s of the services, so that this side closes it.
-const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The bounds of the questions to one service.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +56,7 @@ impl Default for Limits {
 pub struct JsonClient {
     name: &'static str,
     authority: Authority,
-    /// A connection is driven by the thread that has opened it.
-    clients: PerThread<Client<HttpConnector, Full<Bytes>>>,
+    connections: Connections<Full<Bytes>>,
     limits: Limits,
     permits: Arc<Semaphore>,
 }
@@ -84,7 +75,7 @@ pub enum AskError {
     Late(Duration),
     /// No connection, or none that lasted to the head of the answer.
     #[error("no answer")]
-    Failed(#[from] legacy::Error),
+    Failed(#[from] RequestError),
     /// The answer broke off, or is too large.
     #[error("no whole answer")]
     Body(#[source] BoxError),
@@ -112,23 +103,6 @@ pub fn authority(host: &str, port: u16) -> Result<Authority, InvalidUri> {
     }
 }
 
-/// A client with connections that are made when they are needed; at most `idle` are kept for each service.
-#[must_use]
-pub fn connections<B>(idle: usize) -> legacy::Client<HttpConnector, B>
-where
-    B: Body<Data: Send> + Send,
-{
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_LIMIT));
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_LIMIT)
-        .pool_max_idle_per_host(idle)
-        .set_host(false)
-        .build(connector)
-}
-
 impl JsonClient {
     /// The service `name` at `endpoint`; connects when it is first needed.
     ///
@@ -142,7 +116,7 @@ impl JsonClient {
         Ok(Self {
             name,
             authority: authority(&endpoint.host, endpoint.port)?,
-            clients: PerThread::new(|| connections(limits.in_flight)),
+            connections: Connections::new(&endpoint.host, endpoint.port, limits.in_flight),
             limits,
             permits: Arc::new(Semaphore::new(limits.in_flight)),
         })
@@ -214,11 +188,11 @@ impl JsonClient {
     async fn send(
         &self,
         request: &Request<Full<Bytes>>,
-    ) -> Result<hyper::Response<Incoming>, legacy::Error> {
-        match self.clients.get().request(request.clone()).await {
+    ) -> Result<Response<AnswerBody<Full<Bytes>>>, RequestError> {
+        match self.connections.request(request.clone()).await {
             Err(error) if !error.is_connect() => {
                 tracing::debug!(service = self.name, error = chain(&error), "sent again");
-                self.clients.get().request(request.clone()).await
+                self.connections.request(request.clone()).await
             }
             answer => answer,
         }
@@ -231,13 +205,8 @@ impl JsonClient {
         body: Bytes,
         context: Option<&RequestContext>,
     ) -> Result<Request<Full<Bytes>>, axum::http::Error> {
-        let uri = Uri::builder()
-            .scheme("http")
-            .authority(self.authority.clone())
-            .path_and_query(path)
-            .build()?;
         let host = HeaderValue::try_from(self.authority.as_str())?;
-        let mut request = Request::builder().method(method).uri(uri);
+        let mut request = Request::builder().method(method).uri(path);
         request = request.header(header::HOST, host);
         if let Some(context) = context {
             request = request

@@ -1,7 +1,8 @@
 //! How a router is served: limits, the request's context, one error shape, slashes.
 //!
 //! [`App`] is what a service serves; [`server::serve`] runs it, on the threads of [`workers`]. What a handler takes is in [`extract`], what it
-//! gives in [`answer`] and [`list`]; what it asks of another service in [`client`].
+//! gives in [`answer`] and [`list`]; what it asks of another service in [`client`], over
+//! its [`connections`].
 
 pub mod answer;
 pub mod answer_limit;
@@ -9,6 +10,7 @@ mod app;
 pub mod caller;
 pub mod client;
 mod client_stream;
+pub mod connections;
 pub mod context;
 pub mod escape;
 pub mod extract;

@@ -7,6 +7,7 @@
 )]
 
 mod batched_reads;
+mod connections;
 mod database;
 mod errors;
 mod helpers;
