@@ -1,6 +1,6 @@
 //! An error and its causes. `Display` of an error in this project never repeats its source, so logs print the chain.
 
-use std::error::Error;
+use std::{any::Any, error::Error};
 
 /// The error itself, then its causes, outermost first.
 pub fn causes<'a>(
@@ -24,4 +24,12 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
                 format!("{line}: {cause}")
             }
         })
+}
+
+/// What a panic said.
+#[must_use]
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied())
+        .unwrap_or("not a text")
 }

@@ -14,6 +14,7 @@ use futures_util::{FutureExt, future::join_all};
 use lapin::options::BasicAckOptions;
 use messages::Message;
 use metrics::{counter, histogram};
+use platform::error::panic_text;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -214,14 +215,7 @@ async fn catch<T>(
 }
 
 fn panicked(doing: &str, panic: &(dyn Any + Send)) -> String {
-    let said = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or(panic.downcast_ref::<&str>().copied());
-    format!(
-        "{doing} panicked: {}",
-        said.unwrap_or("for no stated reason")
-    )
+    format!("{doing} panicked: {}", panic_text(panic))
 }
 
 /// Runs `step` over all of `0..len`, halving what fails for good; returns what is refused, with places in `0..len`.

@@ -17,7 +17,7 @@ use tower::{Layer, ServiceExt, util::MapRequestLayer};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use super::{Limits, context};
-use crate::problem::Problem;
+use crate::{error::panic_text, problem::Problem};
 
 /// What a front does with a request that it does not refuse.
 pub enum Fronted {
@@ -100,14 +100,7 @@ impl App {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
-    let message = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or(panic.downcast_ref::<&str>().copied());
-    tracing::error!(
-        panic = message.unwrap_or("not a text"),
-        "a handler panicked"
-    );
+    tracing::error!(panic = panic_text(panic), "a handler panicked");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "the request could not be carried out",
