@@ -1,16 +1,17 @@
 //! Connections to one service: HTTP/1.1, one request at a time on each.
 //!
-//! Promises: a connection stays on the thread that has opened it. It is used again when its answer was read to the end, if that
-//! is not long ago. A request that could not be written, for its connection had ended, goes to another; one that was written
-//! is never sent again here. An answer that is given up closes its connection. Only connecting is bounded here: who sends a
-//! request bounds the rest.
+//! Promises: a connection that one of the serving threads has opened stays there. It is used again when its answer has arrived
+//! whole, if that is not long ago. A request for which a kept connection turns out to have ended goes to another, as it was not
+//! written; one that was written is never sent again here. An answer that is given up before its end closes its connection.
+//! Only connecting is bounded here: who sends a request bounds the rest.
 
 use std::{
+    collections::VecDeque,
     error::Error,
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -23,7 +24,10 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 
 use super::workers::PerThread;
 
@@ -51,16 +55,18 @@ pub enum RequestError {
     Exchange(#[source] hyper::Error),
 }
 
-/// Connections of one thread that wait for their next request, with the time of their last answer; the newest at the end.
+/// Connections of one thread that wait for their next request.
 struct Idle<B> {
     most: usize,
-    senders: Mutex<Vec<(Instant, SendRequest<B>)>>,
+    senders: Mutex<Senders<B>>,
 }
 
-/// The body of an answer. Read to its end, it gives its connection back.
+/// With the time of their last answer; the newest at the end.
+type Senders<B> = VecDeque<(Instant, SendRequest<B>)>;
+
+/// The body of an answer. At its end it gives the connection back.
 pub struct AnswerBody<B> {
     body: Incoming,
-    has_ended: bool,
     connection: Option<(SendRequest<B>, Arc<Idle<B>>)>,
 }
 
@@ -109,11 +115,9 @@ where
     }
 
     async fn connect(&self) -> Result<SendRequest<B>, RequestError> {
-        let connecting = TcpStream::connect((&*self.host, self.port));
-        let stream = timeout(CONNECT_LIMIT, connecting).await;
-        let stream = stream
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(RequestError::Connect)?;
+        let stream = timeout(CONNECT_LIMIT, self.open()).await;
+        let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let stream = stream.map_err(RequestError::Connect)?;
         // Nagle's algorithm would only delay. If this fails, the first write fails too.
         let _ = stream.set_nodelay(true);
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
@@ -122,6 +126,21 @@ where
         // It ends when the service closes it or its sender is dropped. Who has sent a request is told of its errors.
         tokio::spawn(async move { drop(connection.await) });
         Ok(sender)
+    }
+
+    /// At the first address of the service that answers; each of them has its share of the time.
+    async fn open(&self) -> io::Result<TcpStream> {
+        let addresses: Vec<_> = lookup_host((&*self.host, self.port)).await?.collect();
+        let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let mut failure = io::ErrorKind::NotFound.into();
+        for address in addresses {
+            match timeout(CONNECT_LIMIT / count, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = io::ErrorKind::TimedOut.into(),
+            }
+        }
+        Err(failure)
     }
 }
 
@@ -157,38 +176,35 @@ impl<B> Idle<B> {
         }
     }
 
-    /// The one that was used last: the others grow old and are dropped.
+    /// The one that was used last: the others may grow old. It may have ended.
     fn take(&self) -> Option<SendRequest<B>> {
-        let mut senders = self.lock();
-        let (since, sender) = senders.pop()?;
-        if since.elapsed() < IDLE_LIMIT && sender.is_ready() {
-            return Some(sender);
-        }
-        // Those before it are older. One that has ended says that the service has gone, or restarts.
-        senders.retain(|(since, sender)| since.elapsed() < IDLE_LIMIT && sender.is_ready());
-        senders.pop().map(|(_, sender)| sender)
+        let (_, sender) = self.fresh().pop_back()?;
+        Some(sender)
     }
 
+    /// It is ready when the answer has arrived whole, and the request was sent to its end.
     fn give_back(&self, sender: SendRequest<B>) {
-        let mut senders = self.lock();
-        // It is not ready while the request is still being sent: after an early answer.
+        let mut senders = self.fresh();
         if senders.len() < self.most && sender.is_ready() {
-            senders.push((Instant::now(), sender));
+            senders.push_back((Instant::now(), sender));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Instant, SendRequest<B>)>> {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Without those that have idled for too long.
+    fn fresh(&self) -> MutexGuard<'_, Senders<B>> {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((since, _)) = senders.front()
+            && since.elapsed() >= IDLE_LIMIT
+        {
+            senders.pop_front();
+        }
+        senders
     }
 }
 
 impl<B> AnswerBody<B> {
     fn new(body: Incoming, connection: Option<(SendRequest<B>, Arc<Idle<B>>)>) -> Self {
-        Self {
-            body,
-            has_ended: false,
-            connection,
-        }
+        Self { body, connection }
     }
 }
 
@@ -203,9 +219,7 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.has_ended = frame.is_none();
-        Poll::Ready(frame)
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -219,9 +233,7 @@ where
 
 impl<B> Drop for AnswerBody<B> {
     fn drop(&mut self) {
-        if let Some((sender, idle)) = self.connection.take()
-            && (self.has_ended || self.body.is_end_stream())
-        {
+        if let Some((sender, idle)) = self.connection.take() {
             idle.give_back(sender);
         }
     }

@@ -14,6 +14,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use platform::http::connections::{Connections, RequestError};
+use testing::until;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -27,6 +28,7 @@ struct Service {
     port: u16,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
+    ended: Arc<AtomicUsize>,
 }
 
 /// What it does after an answer.
@@ -43,14 +45,20 @@ impl Service {
             port: listener.local_addr().unwrap().port(),
             connections: Arc::default(),
             requests: Arc::default(),
+            ended: Arc::default(),
         };
         let (connections, requests) = (service.connections.clone(), service.requests.clone());
+        let ended = service.ended.clone();
         let answer: Arc<[u8]> = answer.into().into();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let answering = answer_all(stream, answer.clone(), then, requests.clone());
-                tokio::spawn(answering);
+                let ended = ended.clone();
+                tokio::spawn(async move {
+                    answering.await;
+                    ended.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
         service
@@ -58,6 +66,11 @@ impl Service {
 
     fn connections(&self) -> Connections<Body> {
         Connections::new("127.0.0.1", self.port, 8)
+    }
+
+    async fn until_ended(&self, count: usize) {
+        let has_ended = async || self.ended.load(Ordering::SeqCst) == count;
+        until(has_ended, "the connection is closed").await;
     }
 
     fn counted(&self) -> (usize, usize) {
@@ -81,8 +94,12 @@ async fn answer_all(
         }
         head.clear();
         requests.fetch_add(1, Ordering::SeqCst);
-        if stream.write_all(&answer).await.is_err() || then == Then::Closes {
+        if stream.write_all(&answer).await.is_err() {
             return;
+        }
+        if then == Then::Closes {
+            // The answer is read meanwhile.
+            return sleep(Duration::from_millis(20)).await;
         }
     }
 }
@@ -156,6 +173,7 @@ async fn an_answer_that_is_given_up_closes_its_connection() {
     for count in 1..=3 {
         drop(connections.request(request(Method::GET)).await.unwrap());
         assert_eq!(service.counted(), (count, count));
+        service.until_ended(count).await;
     }
 }
 
@@ -163,10 +181,11 @@ async fn an_answer_that_is_given_up_closes_its_connection() {
 async fn a_request_that_finds_its_connection_closed_goes_to_another_and_arrives_once() {
     let service = Service::start(SHORT, Then::Closes).await;
     let connections = service.connections();
-    for count in 1..=20 {
+    for count in 1..=5 {
         assert_eq!(read(&connections, Method::POST).await.unwrap(), 2);
         assert_eq!(service.counted(), (count, count));
-        // Long enough, mostly, for its end to be noticed; if it is not, the next one is refused below.
+        service.until_ended(count).await;
+        // So the end is noticed here, too.
         sleep(Duration::from_millis(20)).await;
     }
 }
