@@ -24,7 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     model::{Beer, Content, Filter},
     price,
-    rules::{NAME_MAX, check_image, check_name, check_sku},
+    rules::{NAME_MAX, SKU_MAX, check_image, check_name, check_sku},
 };
 use crate::App;
 
@@ -151,6 +151,9 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(sku): Path<String>,
 ) -> Result<Json<Beer>, Problem> {
+    if sku.chars().count() > SKU_MAX {
+        return Err(no_such_beer());
+    }
     let beer = app.beers.find(sku).await?;
     beer.map(Json).ok_or_else(no_such_beer)
 }

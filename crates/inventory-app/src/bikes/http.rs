@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, response::Response};
 use garde::Validate;
-use messages::geo::Point;
+use messages::{geo::Point, locations::BIKE_ID_MAX};
 use platform::{
     database::Connection,
     http::{
@@ -88,8 +88,11 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<BikeBody>, Problem> {
-    let bike = app.bikes.find(id).await?;
-    let bike = bike.ok_or_else(|| Problem::not_found("no bike has this id"))?;
+    let no_such_bike = || Problem::not_found("no bike has this id");
+    if id.chars().count() > BIKE_ID_MAX {
+        return Err(no_such_bike());
+    }
+    let bike = app.bikes.find(id).await?.ok_or_else(no_such_bike)?;
     Ok(Json((bike, None).into()))
 }
 

@@ -1,21 +1,28 @@
 //! Rows that are read by their key: requests that ask at the same time go to the database in one query.
 //!
 //! A query for one row costs mostly its way: a packet to the server and one back, and the switches between processes. So
-//! on each thread one query is out at a time, and keys that are asked for meanwhile wait for the next. Nobody waits for
-//! company: a key that comes alone goes at once, and the busier a thread is, the more go together.
+//! on each thread one query is out at a time, and keys that are asked for meanwhile go in the next. A key that comes alone goes
+//! at once; the busier a thread is, the more go together. Another query is sent beside one that has no answer within [`SLOW`]: its
+//! connection may be dead.
 //!
-//! Promises: an answer is never older than its question, as a key is not added to a query that is out already. Each
-//! waits at most [`QUERY_LIMIT`], and an error of a query is that of all its keys. Nothing is kept after it is answered.
+//! Promises: an answer is never older than its question, as a key is not added to a query that is out already. Each question
+//! waits at most [`QUERY_LIMIT`]. Who hangs up leaves the query to the others. A query that the database refuses is asked again
+//! key by key, so that a row fails no other. Rows are forgotten when they are given.
 
 use std::{
-    mem,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::{sync::oneshot, time::timeout};
+use futures_util::FutureExt;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 
 use super::{Connection, Database, DatabaseError, QUERY_LIMIT};
-use crate::http::workers::PerThread;
+use crate::{error::panic_text, http::workers::PerThread};
 
 /// The most keys of one query.
 const MOST: usize = 64;
@@ -23,6 +30,12 @@ const MOST: usize = 64;
 /// The fewest: the last key is repeated. PostgreSQL estimates an array that it does not know with ten elements. It would plan
 /// a query for fewer anew each time, as that seems cheaper to carry out; planning costs more than a repeated key.
 const FEWEST: usize = 10;
+
+/// A query that is out for longer holds up no others.
+const SLOW: Duration = Duration::from_millis(50);
+
+/// The most queries that are out on one thread.
+const MAX_READERS: usize = 4;
 
 /// Rows that a key names, each of them one row.
 pub trait ReadByKey: Clone + Send + 'static {
@@ -53,8 +66,10 @@ struct Queue<R: ReadByKey>(Mutex<Questions<R>>);
 
 struct Questions<R: ReadByKey> {
     waiting: Vec<Question<R>>,
-    /// Whether a task reads; it takes what waits.
-    is_read: bool,
+    /// Tasks that take what waits.
+    readers: usize,
+    /// When the last reader was started, or has sent a query.
+    read_at: Instant,
 }
 
 struct Question<R: ReadByKey> {
@@ -80,13 +95,12 @@ impl<R: ReadByKey> BatchedReads<R> {
         let queue = self.queues.get();
         let (answer, answered) = oneshot::channel();
         if queue.add(Question { key, answer }) {
-            // It ends when nobody waits any more, and each of its queries is bounded.
-            tokio::spawn(Reader(Arc::clone(queue)).run(self.database.clone()));
+            // It ends when there are no more questions, and each of its queries is bounded.
+            tokio::spawn(Reader::new(queue, &self.database).run());
         }
-        let late = || Err(Arc::new(DatabaseError::Late(QUERY_LIMIT)));
         match timeout(QUERY_LIMIT, answered).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => late(),
+            Ok(Err(_)) | Err(_) => Err(Arc::new(DatabaseError::Late(QUERY_LIMIT))),
         }
     }
 }
@@ -95,7 +109,8 @@ impl<R: ReadByKey> Default for Queue<R> {
     fn default() -> Self {
         Self(Mutex::new(Questions {
             waiting: Vec::new(),
-            is_read: false,
+            readers: 0,
+            read_at: Instant::now(),
         }))
     }
 }
@@ -105,18 +120,34 @@ impl<R: ReadByKey> Queue<R> {
     fn add(&self, question: Question<R>) -> bool {
         let mut questions = self.lock();
         questions.waiting.push(question);
-        !mem::replace(&mut questions.is_read, true)
+        let is_slow = questions.readers < MAX_READERS && questions.read_at.elapsed() > SLOW;
+        let needs_reader = questions.readers == 0 || is_slow;
+        if needs_reader {
+            questions.readers += 1;
+            questions.read_at = Instant::now();
+        }
+        needs_reader
     }
 
-    /// The next questions; without any the reader has to end.
-    fn take(&self) -> Option<Vec<Question<R>>> {
+    /// The next questions for one query.
+    fn take(&self) -> Vec<Question<R>> {
         let mut questions = self.lock();
+        questions.read_at = Instant::now();
         questions.waiting.retain(|it| !it.answer.is_closed());
         let count = questions.waiting.len().min(MOST);
-        questions.is_read = count > 0;
-        questions
-            .is_read
-            .then(|| questions.waiting.drain(..count).collect())
+        questions.waiting.drain(..count).collect()
+    }
+
+    fn take_all(&self) -> Vec<Question<R>> {
+        std::mem::take(&mut self.lock().waiting)
+    }
+
+    /// Whether a reader has no more to do; then it is one less.
+    fn release_reader(&self) -> bool {
+        let mut questions = self.lock();
+        let has_ended = questions.waiting.is_empty();
+        questions.readers -= usize::from(has_ended);
+        has_ended
     }
 
     fn lock(&self) -> MutexGuard<'_, Questions<R>> {
@@ -124,27 +155,75 @@ impl<R: ReadByKey> Queue<R> {
     }
 }
 
-/// The task that reads for a queue. If it panics, what waits fails, and the next question starts another.
-struct Reader<R: ReadByKey>(Arc<Queue<R>>);
+/// A task that reads for a queue.
+struct Reader<R: ReadByKey> {
+    queue: Arc<Queue<R>>,
+    database: Database,
+    has_ended: bool,
+}
 
 impl<R: ReadByKey> Reader<R> {
-    async fn run(self, database: Database) {
-        while let Some(questions) = self.0.take() {
-            let keys = keys(&questions);
-            let rows = database.run(async |c| R::read(c, keys).await).await;
-            give(questions, rows);
+    fn new(queue: &Arc<Queue<R>>, database: &Database) -> Self {
+        Self {
+            queue: Arc::clone(queue),
+            database: database.clone(),
+            has_ended: false,
+        }
+    }
+
+    async fn run(mut self) {
+        while !self.has_ended {
+            self.read_next().await;
+            self.has_ended = self.queue.release_reader();
+        }
+    }
+
+    /// Questions are taken when there is a connection: until then more may come.
+    async fn read_next(&self) {
+        let (mut questions, queue) = (Vec::new(), &self.queue);
+        let next = async |connection: &mut Connection| {
+            questions = queue.take();
+            read::<R>(connection, keys(&questions)).await
+        };
+        match self.database.run(next).await {
+            Err(error) if questions.is_empty() => give(queue.take_all(), Err(error)),
+            Err(error) if questions.len() > 1 && !error.is_transient() => {
+                self.read_each(questions).await;
+            }
+            rows => give(questions, rows),
+        }
+    }
+
+    async fn read_each(&self, questions: Vec<Question<R>>) {
+        for question in questions {
+            let one = [question];
+            let keys = keys(&one);
+            let next = async move |connection: &mut Connection| read(connection, keys).await;
+            give(one, self.database.run(next).await);
         }
     }
 }
 
 impl<R: ReadByKey> Drop for Reader<R> {
+    /// A runtime that ends drops its tasks anywhere.
     fn drop(&mut self) {
-        let mut questions = self.0.lock();
-        if std::thread::panicking() {
-            questions.waiting.clear();
-            questions.is_read = false;
+        if !self.has_ended {
+            self.queue.lock().readers -= 1;
         }
     }
+}
+
+/// The rows of these keys. A panic is an error as any other: the reader goes on.
+async fn read<R: ReadByKey>(
+    connection: &mut Connection,
+    keys: Vec<R::Key>,
+) -> Result<Vec<R>, DatabaseError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = AssertUnwindSafe(R::read(connection, keys));
+    let rows = rows.catch_unwind().await;
+    rows.unwrap_or_else(|panic| Err(DatabaseError::Panicked(panic_text(&*panic).into())))
 }
 
 /// Each key once, at least [`FEWEST`] in all.
@@ -158,12 +237,15 @@ fn keys<R: ReadByKey>(questions: &[Question<R>]) -> Vec<R::Key> {
     keys
 }
 
-fn give<R: ReadByKey>(questions: Vec<Question<R>>, rows: Result<Vec<R>, DatabaseError>) {
+fn give<R: ReadByKey>(
+    questions: impl IntoIterator<Item = Question<R>>,
+    rows: Result<Vec<R>, DatabaseError>,
+) {
     let rows = rows.map_err(Arc::new);
     for Question { key, answer } in questions {
         let row = |rows: &Vec<R>| rows.iter().find(|row| *row.key() == key).cloned();
         let row = rows.as_ref().map(row).map_err(Arc::clone);
-        // Who has gone needs no answer.
+        // Who has hung up needs no answer.
         let _ = answer.send(row);
     }
 }

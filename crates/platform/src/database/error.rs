@@ -29,6 +29,9 @@ pub enum DatabaseError {
         /// What the server called it; absent when it was not the server that failed.
         code: Option<SqlState>,
     },
+    /// A query panicked with this message, which is a bug.
+    #[error("a query panicked: {0}")]
+    Panicked(String),
     /// The database cannot be reached to migrate it.
     #[error(transparent)]
     Connect(ConnectError),
@@ -61,7 +64,7 @@ impl DatabaseError {
                 Some(code) => TRANSIENT_CLASSES.contains(&code.class()),
                 None => is_connection_error(source),
             },
-            Self::Connect(_) | Self::Migration(_) => false,
+            Self::Panicked(_) | Self::Connect(_) | Self::Migration(_) => false,
         }
     }
 
