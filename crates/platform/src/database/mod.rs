@@ -1,9 +1,9 @@
 //! PostgreSQL: a pool, queries that are bounded in time, transactions, migrations under a lock.
 //!
 //! Promises: every query waits at most [`QUERY_LIMIT`] in all, connection included, even for a server that is stopped
-//! and answers nothing; after a commit that others are notified of, up to half a second more. However a query is left (late, or dropped with a client that has hung up), it is cancelled at
-//! the server and its connection is not used again. A transaction is committed or rolled back as a whole. No query text
-//! is made from input; no error text of the database reaches a client.
+//! and answers nothing; after a commit that others are notified of, up to half a second more. However a query is left (late,
+//! or dropped with its request), it is cancelled at the server and its connection is not used again. A transaction is
+//! committed or rolled back as a whole. No query text is made from input; no error text of the database reaches a client.
 //!
 //! # Layout
 //!
