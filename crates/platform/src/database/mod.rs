@@ -10,7 +10,7 @@
 //! - [`Connection`]: what queries run on; [`Statement`]: one that is written in SQL.
 //! - [`BatchedReads`]: rows by their key, many in one query.
 //! - `error`: why a query failed, and whether trying again may help; `sqlstate`: what the server called it.
-//! - `pool`: the pool's way to connections; `connect`: one connection; `settings`: where the database is.
+//! - `pool`: the pool's connections; `manager`: how it makes them, `connect`: one connection; `settings`: where the database is.
 //! - `listener`: notifications of the server.
 //! - `migrations`: the schema's history.
 //! - `text_column`: enums in columns.
@@ -20,6 +20,7 @@ mod connect;
 mod connection;
 mod error;
 mod listener;
+mod manager;
 mod migrations;
 mod pool;
 mod settings;
@@ -36,7 +37,8 @@ use tokio::{
 };
 
 use crate::http::workers;
-use pool::{LastFailure, Lent, Pools};
+use manager::LastFailure;
+use pool::{Lent, Pools};
 
 pub use batched_reads::{BatchedReads, ReadByKey};
 pub use connect::ConnectError;

@@ -1,7 +1,4 @@
-//! The pool's way to connections, and why there are none.
-//!
-//! bb8 tries again until its time is over and then says only that it is. So the reason of the last failure is kept here;
-//! it is logged once when it changes, and once when a connection can be made again.
+//! The pool's connections, and who has them.
 //!
 //! A connection is driven by the runtime that has opened it. So each thread that serves requests has a part of the pool: a
 //! query on a connection of another thread would wake that thread, and its answer this one. Whose part is in use takes a
@@ -10,7 +7,7 @@
 use std::{
     iter,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -20,8 +17,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{CONNECTION_LIMIT, ConnectError, Connection, Settings};
-use crate::{error::chain, http::workers};
+use super::{
+    CONNECTION_LIMIT, ConnectError, Settings,
+    manager::{LastFailure, Manager},
+};
+use crate::http::workers;
 
 /// Why there is no connection.
 pub(super) type Unlent = bb8::RunError<Arc<ConnectError>>;
@@ -53,30 +53,6 @@ struct Part {
 
 /// Counts as a user of this part until it is dropped.
 struct User<'a>(&'a Part);
-
-/// Makes connections for the pool.
-pub(super) struct Manager {
-    settings: Settings,
-    failure: LastFailure,
-}
-
-/// Why the last try to connect has failed, if it has; clones share it.
-#[derive(Clone, Default)]
-pub(super) struct LastFailure(Arc<Mutex<Option<Arc<ConnectError>>>>);
-
-impl LastFailure {
-    pub(super) fn get(&self) -> Option<Arc<ConnectError>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn replace(&self, failure: Option<Arc<ConnectError>>) -> Option<Arc<ConnectError>> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *last, failure)
-    }
-}
 
 impl Pools {
     /// At most `parts`, together as large as the settings say.
@@ -165,55 +141,6 @@ impl<'a> User<'a> {
 impl Drop for User<'_> {
     fn drop(&mut self) {
         self.0.users.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Manager {
-    fn new(settings: Settings, failure: LastFailure) -> Self {
-        Self { settings, failure }
-    }
-
-    fn log(&self, before: Option<&ConnectError>, now: Option<&ConnectError>) {
-        let database = &self.settings.name;
-        match (
-            before.map(|error| chain(error)),
-            now.map(|error| chain(error)),
-        ) {
-            (before, Some(error)) if before.as_ref() != Some(&error) => {
-                tracing::warn!(
-                    database,
-                    error,
-                    "no connection to the database; trying again"
-                );
-            }
-            (Some(_), None) => tracing::info!(database, "the database is back"),
-            _ => {}
-        }
-    }
-}
-
-impl bb8::ManageConnection for Manager {
-    type Connection = Connection;
-    type Error = Arc<ConnectError>;
-
-    async fn connect(&self) -> Result<Connection, Arc<ConnectError>> {
-        let connected = self.settings.connect().await.map_err(Arc::new);
-        let now = connected.as_ref().err();
-        let before = self.failure.replace(now.cloned());
-        self.log(before.as_deref(), now.map(Arc::as_ref));
-        connected
-    }
-
-    /// Without a round trip: asking the server on every checkout would cost one.
-    async fn is_valid(&self, connection: &mut Connection) -> Result<(), Arc<ConnectError>> {
-        if connection.is_broken() {
-            return Err(Arc::new(ConnectError::Ended));
-        }
-        Ok(())
-    }
-
-    fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.is_broken()
     }
 }
 
