@@ -18,6 +18,7 @@ mod parts;
 mod publishing;
 mod recorder;
 mod refusing;
+mod renewal;
 mod stalls;
 mod stopping;
 mod taking;
