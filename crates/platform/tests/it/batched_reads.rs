@@ -9,15 +9,14 @@ use diesel::{
 use futures_util::future::join_all;
 use platform::{
     database::{
-        BatchedReads, Connection, Database, DatabaseError, QUERY_LIMIT, ReadByKey, Settings,
-        statement,
+        BatchedReads, Connection, Database, DatabaseError, QUERY_LIMIT, ReadByKey, statement,
     },
     error::chain,
 };
 use testing::TestDatabase;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::helpers::{pool, settings};
+use crate::helpers::{pool, pool_at, pool_of};
 
 /// A row of the test's own table. A key below zero sleeps for so many seconds after the rows were read; zero panics.
 #[derive(Debug, Clone, PartialEq, QueryableByName)]
@@ -63,13 +62,6 @@ async fn words_with(server: &TestDatabase, database: Database) -> (Database, Bat
     }
     let reads = BatchedReads::new(&database);
     (database, reads)
-}
-
-fn pool_of(server: &TestDatabase, pool: u32) -> Database {
-    Database::new(&Settings {
-        pool,
-        ..settings(server)
-    })
 }
 
 fn word(id: i64) -> Word {
@@ -187,10 +179,7 @@ async fn no_question_waits_for_longer_than_the_limit_of_a_query() {
 #[tokio::test]
 async fn without_a_database_all_are_told_why_at_once() {
     let server = TestDatabase::create().await;
-    let database = Database::new(&Settings {
-        port: 1,
-        ..settings(&server)
-    });
+    let database = pool_at(&server, 1);
     let (reads, began) = (BatchedReads::<Word>::new(&database), Instant::now());
     for found in join_all((1..=300).map(|id| reads.find(id))).await {
         let refused = found.unwrap_err();

@@ -6,14 +6,14 @@ use diesel::{
     QueryableByName, sql_query,
     sql_types::{BigInt, Integer},
 };
-use platform::database::{Connection, Database, DatabaseError, Settings, statement};
+use platform::database::{Connection, Database, DatabaseError, statement};
 use testing::{
     Relay, TestDatabase,
     relay::{Ending, Protocol},
 };
 use tokio::time::Instant;
 
-use crate::helpers::{execute, pool, session, settings, until_none_sleeps, until_sleeping};
+use crate::helpers::{execute, pool, pool_at, session, until_none_sleeps, until_sleeping};
 
 const LIMIT: Duration = Duration::from_secs(1);
 
@@ -76,10 +76,7 @@ async fn an_answered_query_gives_its_connection_back() {
 async fn a_connection_that_falls_silent_in_a_statement_costs_one_query() {
     let server = TestDatabase::create().await;
     let relay = Relay::start(Protocol::Other, &server.host, server.port);
-    let database = Database::new(&Settings {
-        port: relay.port,
-        ..settings(&server)
-    });
+    let database = pool_at(&server, relay.port);
     database.ping().await.unwrap();
     let silence = async {
         until_sleeping(&server).await;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use diesel::{sql_query, sql_types::Text};
 use platform::{
-    database::{Connection, Database, DatabaseError, Settings, on_violation},
+    database::{Connection, DatabaseError, on_violation},
     problem::Problem,
 };
 use testing::TestDatabase;
 use tokio::sync::Barrier;
 
-use crate::helpers::{execute, pool, settings, until_sleeping};
+use crate::helpers::{execute, pool, pool_at, pool_of, until_sleeping};
 
 /// What the server called it.
 fn code(error: &DatabaseError) -> &str {
@@ -80,10 +80,7 @@ async fn a_deadlock_is_transient() {
     server
         .execute("CREATE TABLE t (id int, n int); INSERT INTO t VALUES (1, 0), (2, 0)")
         .await;
-    let database = Database::new(&Settings {
-        pool: 2,
-        ..settings(&server)
-    });
+    let database = pool_of(&server, 2);
     let both_have_one = Barrier::new(2);
     let update = async |rows: [i32; 2]| {
         let met = &both_have_one;
@@ -144,10 +141,7 @@ async fn only_the_named_constraint_becomes_a_client_error() {
 #[tokio::test]
 async fn an_absent_database_is_a_503_whatever_constraint_is_named() {
     let server = TestDatabase::create().await;
-    let database = Database::new(&Settings {
-        port: 1,
-        ..settings(&server)
-    });
+    let database = pool_at(&server, 1);
     let mapped = on_violation("t_id_key", || Problem::conflict("it exists"));
     let problem = execute(&database, "SELECT 1").await.map_err(mapped);
     let status = problem.unwrap_err().status();

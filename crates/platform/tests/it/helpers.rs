@@ -20,7 +20,7 @@ struct Session {
     pid: i32,
 }
 
-pub(crate) fn settings(database: &TestDatabase) -> Settings {
+fn settings(database: &TestDatabase) -> Settings {
     Settings {
         variables: "TEST_DB",
         host: database.host.clone(),
@@ -34,7 +34,22 @@ pub(crate) fn settings(database: &TestDatabase) -> Settings {
 
 /// A pool of one connection: what spoils it is seen by the next query.
 pub(crate) fn pool(database: &TestDatabase) -> Database {
-    Database::new(&settings(database))
+    pool_of(database, 1)
+}
+
+pub(crate) fn pool_of(database: &TestDatabase, pool: u32) -> Database {
+    Database::new(&Settings {
+        pool,
+        ..settings(database)
+    })
+}
+
+/// A pool whose database is at another port.
+pub(crate) fn pool_at(database: &TestDatabase, port: u16) -> Database {
+    Database::new(&Settings {
+        port,
+        ..settings(database)
+    })
 }
 
 pub(crate) async fn execute(database: &Database, sql: &str) -> Result<usize, DatabaseError> {

@@ -4,21 +4,18 @@ use std::time::Duration;
 
 use diesel::sql_query;
 use platform::{
-    database::{Connection, Database, DatabaseError, Settings},
+    database::{Connection, Database, DatabaseError},
     error::chain,
 };
 use testing::{TestDatabase, until};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::helpers::{pool, settings};
+use crate::helpers::{pool, pool_at, pool_of};
 
 #[tokio::test]
 async fn a_pool_opens_no_more_connections_than_it_may_and_says_that_all_are_busy() {
     let server = TestDatabase::create().await;
-    let database = Database::new(&Settings {
-        pool: 3,
-        ..settings(&server)
-    });
+    let database = pool_of(&server, 3);
     let mut holding = JoinSet::new();
     for _ in 0..5 {
         let database = database.clone();
@@ -92,10 +89,7 @@ async fn until_unavailable(database: &Database) -> DatabaseError {
 async fn a_server_that_says_nothing_is_told_as_silent_and_not_as_busy() {
     let server = TestDatabase::create().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let database = Database::new(&Settings {
-        port: silent.local_addr().unwrap().port(),
-        ..settings(&server)
-    });
+    let database = pool_at(&server, silent.local_addr().unwrap().port());
     let error = database.ping().await.unwrap_err();
     let told = chain(&error);
     assert!(told.contains("the database says nothing within"), "{told}");
