@@ -103,7 +103,7 @@ where
             match sender.try_send_request(request).await {
                 Ok(answer) => {
                     let connection = Some((sender, Arc::clone(idle)));
-                    return Ok(answer.map(|body| AnswerBody::new(body, connection)));
+                    return Ok(answer.map(|body| AnswerBody { body, connection }));
                 }
                 Err(mut error) => match error.take_message() {
                     // There are only so many.
@@ -199,12 +199,6 @@ impl<B> Idle<B> {
             senders.pop_front();
         }
         senders
-    }
-}
-
-impl<B> AnswerBody<B> {
-    fn new(body: Incoming, connection: Option<(SendRequest<B>, Arc<Idle<B>>)>) -> Self {
-        Self { body, connection }
     }
 }
 
