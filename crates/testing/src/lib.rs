@@ -25,7 +25,7 @@ pub use broker::TestBroker;
 pub use busy::Busy;
 pub use client::{Answer, Client, send};
 pub use database::TestDatabase;
-pub use process::{Process, free_port};
+pub use process::{Process, free_port, stop};
 pub use relay::Relay;
 pub use shopper::Shopper;
 pub use wait::until;

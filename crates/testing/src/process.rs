@@ -6,11 +6,18 @@ use std::{
     fs, io,
     net::TcpListener,
     process::{Child, Command},
+    time::Duration,
 };
 
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 
 use crate::{Client, until};
+
+/// How long an orderly stop may take.
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running program.
 #[derive(Debug)]
@@ -31,6 +38,16 @@ pub struct Process {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
+}
+
+/// SIGTERM: an orderly stop, as an operator asks for it.
+///
+/// # Panics
+/// When it cannot be sent.
+pub fn stop(child: &Child) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").arg(pid).status();
+    assert!(sent.expect("the program kill").success(), "a SIGTERM");
 }
 
 impl Process {
@@ -67,14 +84,15 @@ impl Process {
         self.child.wait().expect("its end");
     }
 
-    /// Kills it; gives all that it wrote to its standard error, which must be a pipe.
+    /// Stops it, so that every line is written; gives all of its standard error, which must be a pipe.
     ///
     /// # Panics
-    /// When its standard error is no pipe, or is not UTF-8.
+    /// When its standard error is no pipe, or is not UTF-8, or when it does not end.
     pub async fn into_log(mut self) -> String {
-        self.kill();
+        stop(&self.child);
         let log = self.log.take().expect("a pipe");
-        log.await.expect("the reader ends").expect("a log in UTF-8")
+        let log = timeout(END_LIMIT, log).await.expect("its end");
+        log.expect("the reader ends").expect("a log in UTF-8")
     }
 
     /// The most memory that it has had so far, in KiB.

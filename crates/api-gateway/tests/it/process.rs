@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use testing::{Client, free_port, repository::read};
+use testing::{Client, free_port, repository::read, stop};
 use tokio::time::sleep;
 
 use crate::{
@@ -68,8 +68,7 @@ async fn run(settings: &[(&str, &str)]) -> (Value, Output) {
     assert_eq!(client.get("/health/live").await.status, 200);
     assert_eq!(client.get("/metrics").await.status, 200);
     client.get("/api/movies/%00").await.problem(400);
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    stop(&child);
     (ready.json(ready.status), child.wait_with_output().unwrap())
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use api_gateway::table::TABLE;
-use testing::{Answer, Client, free_port, send};
+use testing::{Answer, Client, free_port, send, stop};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
@@ -284,9 +284,9 @@ async fn no_log_line_has_a_token() {
         let body = format!(r#"{{"token":"{token}"}}"#);
         client.post_text("/api/users/check_token", body).await;
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    stop(&child);
     let log = log.await.unwrap();
+    assert!(child.wait().unwrap().success());
     assert!(log.contains("/api/users/logout"), "{log}");
     for token in tokens {
         let line = log.lines().find(|line| line.contains(token));

@@ -1,6 +1,6 @@
 //! Where no secret of a user may be: in a log, and in the database.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
 use serde_json::json;
 use testing::{Client, Process, send};
@@ -79,7 +79,6 @@ async fn no_log_line_has_a_password_or_a_token() {
     })
     .await;
     let secrets = use_secrets(&process.client).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let log = process.into_log().await;
     assert!(log.contains("/api/users/login"), "{log}");
     for secret in secrets {

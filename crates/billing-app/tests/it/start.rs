@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use testing::stop;
 use tokio::net::TcpListener;
 
 use crate::{crash::program, helpers::Servers, logs::until_logged};
@@ -103,11 +104,7 @@ async fn a_stop_while_it_waits_for_its_database_is_obeyed() {
     // It connects to its database after it has begun to listen for signals.
     silent.accept().await.unwrap();
     let asked = Instant::now();
-    let killed = Command::new("kill")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    stop(&child);
     let status = tokio::task::spawn_blocking(move || child.wait().unwrap())
         .await
         .unwrap();

@@ -1,7 +1,9 @@
 //! Bad messages: found, explained, moved aside, and in nobody's way.
 
-use std::collections::BTreeMap;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use broker::{Outgoing, consumer::Limits};
 use platform::runtime::Tasks;
