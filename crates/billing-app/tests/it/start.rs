@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testing::stop;
+use testing::{Process, stop};
 use tokio::net::TcpListener;
 
 use crate::{crash::program, helpers::Servers, logs::until_logged};
@@ -113,6 +113,15 @@ async fn a_stop_while_it_waits_for_its_database_is_obeyed() {
         "{status}, {:?}",
         asked.elapsed()
     );
+}
+
+/// The AMQP client library takes 8 MiB for each of eight connections when it learns the size of a frame too late.
+#[tokio::test]
+async fn it_starts_in_little_memory() {
+    let servers = Servers::prepare().await;
+    let billing = Process::start(|port| program(&servers, servers.broker.port, port)).await;
+    let peak = billing.peak_kib();
+    assert!(peak < 48 * 1_024, "{peak} KiB");
 }
 
 #[tokio::test]

@@ -34,6 +34,10 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Seconds; two missed ones end a connection whose other side has vanished.
 const HEARTBEAT: u16 = 10;
 
+/// Bytes; RabbitMQ's limit, unless it was given another. The library makes buffers of 64 frames: of a size that is known
+/// before it connects they need memory as they are used, and else at once (8 MiB).
+const FRAME_MAX: u32 = 128 * 1_024;
+
 /// A connection that ends with this value.
 pub(crate) struct Connection {
     library: lapin::Connection,
@@ -155,6 +159,7 @@ fn uri(settings: &Settings) -> AMQPUri {
         vhost: settings.vhost.clone(),
         query: AMQPQueryString {
             heartbeat: Some(HEARTBEAT),
+            frame_max: Some(FRAME_MAX),
             ..AMQPQueryString::default()
         },
     }
