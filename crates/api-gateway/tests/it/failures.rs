@@ -229,6 +229,18 @@ async fn two_answers_to_one_request_do_not_reach_the_next_client() {
 }
 
 #[tokio::test]
+async fn the_head_of_an_answer_is_bounded() {
+    for (length, expected) in [(32 * 1_024, 200), (256 * 1_024, 502)] {
+        let padding = "x".repeat(length);
+        let head = format!("HTTP/1.1 200 OK\r\nx-long: {padding}\r\ncontent-length: 2\r\n\r\n{{}}");
+        let stub = Stub::always(Behavior::Say(head.into_bytes())).await;
+        let gateway = before(stub.port).await;
+        let answer = gateway.client.get("/api/movies").await;
+        assert_eq!(answer.status, expected, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn a_switch_of_protocols_that_nobody_asked_for_is_a_502() {
     let stub = Stub::always(Behavior::Say(
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_vec(),

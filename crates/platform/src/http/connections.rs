@@ -34,6 +34,10 @@ use super::workers::PerThread;
 /// How long a connection to a service may take: the 503 for an absent service is due within a second.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 
+/// The most that is read ahead of who takes an answer; nor may the head of an answer be much longer. The library would take six
+/// times as much.
+const BUFFER_MAX: usize = 64 * 1_024;
+
 /// How long a connection may have idled when it is used again: less than the 10 s after which the services close it.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -120,7 +124,9 @@ where
         let stream = stream.map_err(RequestError::Connect)?;
         // Nagle's algorithm would only delay. If this fails, the first write fails too.
         let _ = stream.set_nodelay(true);
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER_MAX)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(RequestError::Exchange)?;
         // It ends when the service closes it or its sender is dropped. Who has sent a request is told of its errors.
