@@ -54,13 +54,6 @@ pub(super) enum Outcome {
     Unknown,
 }
 
-/// The id of a row.
-#[derive(QueryableByName)]
-struct MessageId {
-    #[diesel(sql_type = SqlUuid)]
-    message_id: Uuid,
-}
-
 impl Recording {
     pub(super) fn of(batch: &[Received<Payment>]) -> Self {
         let payments = || batch.iter().map(|received| &received.message);
@@ -88,7 +81,7 @@ impl Recording {
     ) -> Result<Vec<usize>, DatabaseError> {
         let query = statement(
             "INSERT INTO orders (message_id, user_id, number_of_items, total_amount, fingerprint, order_id) \
-             SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT (message_id) DO NOTHING RETURNING message_id",
+             SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT (message_id) DO NOTHING",
         )
         .bind::<Array<SqlUuid>, _>(self.ids.clone())
         .bind::<Array<Text>, _>(self.user_ids.clone())
@@ -96,11 +89,10 @@ impl Recording {
         .bind::<Array<Numeric>, _>(self.total_amounts.clone())
         .bind::<Array<Binary>, _>(self.fingerprints.clone())
         .bind::<Array<Nullable<SqlUuid>>, _>(self.order_ids.clone());
-        let inserted: Vec<MessageId> = connection.load(query).await?;
-        if inserted.len() == self.ids.len() {
+        if connection.execute(query).await? == self.ids.len() {
             return Ok(Vec::new());
         }
-        let known = Known::of(connection, seen_before(&self.ids, &inserted)).await?;
+        let known = Known::of(connection, self.ids.clone()).await?;
         let differs = |place: &usize| {
             let known = known.get(&self.ids[*place]);
             known.is_some_and(|known| !known.is(&self, *place))
@@ -114,16 +106,6 @@ impl Recording {
 fn order_of(received: &Received<Payment>) -> Option<Uuid> {
     let named = received.message.order_id();
     named.filter(|order_id| *order_id == received.id)
-}
-
-/// The ids that were recorded earlier, and those that are in the batch twice.
-fn seen_before(ids: &[Uuid], inserted: &[MessageId]) -> Vec<Uuid> {
-    let inserted: BTreeSet<Uuid> = inserted.iter().map(|row| row.message_id).collect();
-    let mut once = BTreeSet::new();
-    let seen = ids
-        .iter()
-        .filter(|id| !once.insert(**id) || !inserted.contains(id));
-    seen.copied().collect()
 }
 
 /// A recorded payment, as far as it tells whether another body is the same one.

@@ -1,6 +1,6 @@
 //! What comes in.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use lapin::message::Delivery;
@@ -22,7 +22,7 @@ pub struct Incoming {
     pub body: Bytes,
     /// Whether the broker has delivered it before.
     pub redelivered: bool,
-    headers: BTreeMap<String, String>,
+    headers: Arc<BTreeMap<String, String>>,
     timestamp: Option<u64>,
 }
 
@@ -33,7 +33,7 @@ impl Incoming {
             message_id: message_id.map(Into::into),
             body: body.into(),
             redelivered: false,
-            headers: BTreeMap::new(),
+            headers: Arc::default(),
             timestamp: None,
         }
     }
@@ -100,7 +100,7 @@ impl From<Delivery> for Incoming {
                 .message_id()
                 .as_ref()
                 .map(ToString::to_string),
-            headers: headers.map(text_headers).unwrap_or_default(),
+            headers: headers.map(text_headers).unwrap_or_default().into(),
             timestamp: *delivery.properties.timestamp(),
             redelivered: delivery.redelivered,
             body: delivery.data.into(),
