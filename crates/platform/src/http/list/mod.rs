@@ -1,6 +1,6 @@
 //! Lists: a plain JSON array of everything in constant memory, or pages by key with a `Link` to the next.
 //!
-//! Everything is read in chunks, each in a query of its own, one ahead of what is sent: [`Rows::CHUNK`] rows, up to eight
+//! Everything is read in chunks, each in a query of its own, one ahead of what is sent: [`Rows::CHUNK`] rows, up to four
 //! times as many where they are short. A client that reads slowly holds no database connection. A failure after the first
 //! chunk cuts the connection, so that a part is never taken for the whole. A page is read whole before it is sent, and ends
 //! early when its rows are long.
