@@ -3,6 +3,9 @@
 
 PROFILE=${CRUD_MASTER_PROFILE:-quick} # of cargo: `quick`, `release` (the optimised build) or `dev` (that of `cargo test`)
 
+# glibc gives what is larger back when it is freed. By itself it soon keeps such memory: the buffers of lost AMQP connections.
+ALLOCATION=MALLOC_MMAP_THRESHOLD_=1048576
+
 # A part that is started alone is of the build that scripts/up started last.
 remember_profile() { printf '%s' "$PROFILE" >"$DATA/run/profile"; }
 recall_profile() { [[ -n ${CRUD_MASTER_PROFILE:-} || ! -r $DATA/run/profile ]] || PROFILE=$(<"$DATA/run/profile"); }
@@ -33,7 +36,7 @@ service_start() { # NAME
     local binary
     binary=$(service_binary "$1")
     [[ -x $binary ]] || die "$binary is not built yet: scripts/up builds and starts it"
-    (cd "$ROOT" && launch "$1" "$binary")
+    (cd "$ROOT" && launch "$1" env "$ALLOCATION" "$binary")
 }
 
 # Ready by its own word. While something it needs is down on purpose, to be alive is all that can be asked.

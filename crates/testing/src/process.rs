@@ -66,8 +66,16 @@ impl Process {
             child,
             log: log.map(|log| spawn_blocking(|| io::read_to_string(log))),
         };
-        until(async || process.is_ready().await, "the process is ready").await;
+        process.until_ready().await;
         process
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// When it is not in time.
+    pub async fn until_ready(&self) {
+        until(async || self.is_ready().await, "the process is ready").await;
     }
 
     async fn is_ready(&self) -> bool {
@@ -87,11 +95,13 @@ impl Process {
     /// Stops it, so that every line is written; gives all of its standard error, which must be a pipe.
     ///
     /// # Panics
-    /// When its standard error is no pipe, or is not UTF-8, or when it does not end.
+    /// When its standard error is no pipe, or is not UTF-8, or when it does not end well.
     pub async fn into_log(mut self) -> String {
         stop(&self.child);
         let log = self.log.take().expect("a pipe");
         let log = timeout(END_LIMIT, log).await.expect("its end");
+        let status = self.child.wait().expect("its end");
+        assert!(status.success(), "{status}");
         log.expect("the reader ends").expect("a log in UTF-8")
     }
 

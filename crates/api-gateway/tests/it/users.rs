@@ -7,7 +7,10 @@ use std::{
 
 use api_gateway::table::TABLE;
 use testing::{Answer, Client, free_port, send, stop};
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
     helpers::{NOBODY, Served, Setup, TOKEN, concrete, raw, serve, status},
@@ -285,8 +288,12 @@ async fn no_log_line_has_a_token() {
         client.post_text("/api/users/check_token", body).await;
     }
     stop(&child);
-    let log = log.await.unwrap();
-    assert!(child.wait().unwrap().success());
+    let log = timeout(Duration::from_secs(30), log).await;
+    if log.is_err() {
+        child.kill().unwrap();
+    }
+    let (log, end) = (log.unwrap().unwrap(), child.wait().unwrap());
+    assert!(end.success(), "{end}");
     assert!(log.contains("/api/users/logout"), "{log}");
     for token in tokens {
         let line = log.lines().find(|line| line.contains(token));

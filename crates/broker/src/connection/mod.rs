@@ -34,8 +34,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Seconds; two missed ones end a connection whose other side has vanished.
 const HEARTBEAT: u16 = 10;
 
-/// Bytes; RabbitMQ's limit, unless it was given another. The library makes buffers of 64 frames: of a size that is known
-/// before it connects they need memory as they are used, and else at once (8 MiB).
+/// Bytes; RabbitMQ's limit, unless it was given another. The library has two buffers of 32 frames. It grows and so fills them
+/// (8 MiB) when it is told of larger frames after it has connected; with this size they need memory as they are used.
 const FRAME_MAX: u32 = 128 * 1_024;
 
 /// A connection that ends with this value.

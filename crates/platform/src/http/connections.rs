@@ -34,8 +34,7 @@ use super::workers::PerThread;
 /// How long a connection to a service may take: the 503 for an absent service is due within a second.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 
-/// The most that is read ahead of who takes an answer; nor may the head of an answer be much longer. The library would take six
-/// times as much.
+/// Of each connection, for what is read ahead; the head of an answer may not be much longer. hyper's own limit is 408 KiB.
 const BUFFER_MAX: usize = 64 * 1_024;
 
 /// How long a connection may have idled when it is used again: less than the 10 s after which the services close it.
