@@ -39,9 +39,9 @@ for name in [*table["environment"], *secrets, *table["may_be_empty"]]:
 
 ecosystem = {app["name"]: app for app in json.loads((root / "nix/pm2/ecosystem.json").read_text())["apps"]}
 expect(set(ecosystem) == {machine["pm2"] for machine in machines.values()}, "ecosystem.json has other names than the table")
-allocation = re.search(r"^ALLOCATION=(\w+)=(\w+)$", (root / "scripts/lib/services.sh").read_text(), re.MULTILINE).groups()
+allocation = dict(re.findall(r"^ALLOCATION=(\w+)=(\w+)$", (root / "scripts/lib/services.sh").read_text(), re.MULTILINE))
 for name, app in ecosystem.items():
-    expect(app.get("env") == dict([allocation]), f"ecosystem.json gives {name} another environment than scripts/lib/services.sh")
+    expect(allocation and app.get("env") == allocation, f"ecosystem.json gives {name} another environment than scripts/lib/services.sh")
 
 for name, machine in machines.items():
     service = machine["service"]

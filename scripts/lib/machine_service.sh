@@ -21,7 +21,7 @@ service_bring_up() {
     fi
 }
 
-service_settings() { sha256sum </etc/crud-master/env; }
+service_settings() { cat -- /etc/crud-master/env "$ROOT/nix/pm2/ecosystem.json" | sha256sum; }
 
 # From the definition and the environment file as they are now: what pm2 had kept of both is forgotten.
 service_fresh() {

@@ -99,7 +99,11 @@ part_settings() { # NAME
         rabbitmq) relevant='*AMQP*' ;;
     esac
     {
-        if [[ $1 == rabbitmq ]]; then cat -- "$TOPOLOGY"; fi
+        case $1 in
+            postgres) ;;
+            rabbitmq) cat -- "$TOPOLOGY" ;;
+            *) echo "$ALLOCATION" ;;
+        esac
         for variable in "${ENV_NAMES[@]}"; do
             # shellcheck disable=SC2053 # a pattern on purpose
             [[ $variable == $relevant ]] || continue

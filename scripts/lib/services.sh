@@ -3,7 +3,8 @@
 
 PROFILE=${CRUD_MASTER_PROFILE:-quick} # of cargo: `quick`, `release` (the optimised build) or `dev` (that of `cargo test`)
 
-# glibc gives what is larger back when it is freed. By itself it soon keeps such memory: the buffers of lost AMQP connections.
+# glibc gives memory of more bytes back to the system when it is freed. Without a fixed number it raises that number, and
+# keeps the buffers of lost AMQP connections (4 MiB).
 ALLOCATION=MALLOC_MMAP_THRESHOLD_=1048576
 
 # A part that is started alone is of the build that scripts/up started last.

@@ -157,7 +157,7 @@ impl TestBroker {
     /// # Panics
     /// When there is none to close.
     pub async fn close_connections(&self) -> usize {
-        for _ in 0..80 {
+        for _ in 0..200 {
             let open = self.open_connections().await;
             let names = open
                 .iter()

@@ -100,6 +100,7 @@ impl Process {
         stop(&self.child);
         let log = self.log.take().expect("a pipe");
         let log = timeout(END_LIMIT, log).await.expect("its end");
+        // Its standard error is closed: it has ended.
         let status = self.child.wait().expect("its end");
         assert!(status.success(), "{status}");
         log.expect("the reader ends").expect("a log in UTF-8")

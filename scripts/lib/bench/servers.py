@@ -6,7 +6,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 
-from settings import BINARIES, SCRATCH
+from settings import ALLOCATION, BINARIES, SCRATCH
 
 # As many workers as the gateway has threads that serve.
 CPUS = len(os.sched_getaffinity(0))
@@ -107,6 +107,6 @@ def haproxy_before(name, port, upstream):
 def gateway_before(name, port, upstream, log):
     """A gateway whose inventory is the upstream. It has neither billing nor broker, and needs none for this."""
     settings = {"API_GATEWAY_PORT": port, "INVENTORY_APP_PORT": upstream, "BILLING_APP_PORT": 1, "AMQP_PORT": 1}
-    environment = os.environ | {name: str(value) for name, value in settings.items()}
+    environment = os.environ | ALLOCATION | {name: str(value) for name, value in settings.items()}
     environment |= {"API_GATEWAY_HOST": "127.0.0.1", "INVENTORY_APP_HOST": "127.0.0.1", "LOG": log}
     return running(name, [BINARIES / "api-gateway"], port, environment)

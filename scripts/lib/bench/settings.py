@@ -28,4 +28,6 @@ PROFILE = os.environ.get("CRUD_MASTER_PROFILE", "release")
 DATA = Path(os.environ.get("CRUD_MASTER_DATA", ROOT / ".data"))
 BINARIES = Path(os.environ.get("BENCH_BINARIES", ROOT / "target" / PROFILE))
 CLIENTS = Path(os.environ.get("BENCH_CLIENTS", ROOT / "target" / "quick" / "examples"))
+# What scripts/lib/services.sh adds to the environment of a service.
+ALLOCATION = dict([os.environ["BENCH_ALLOCATION"].split("=")]) if "BENCH_ALLOCATION" in os.environ else {}
 POSTGRES = Path(os.environ.get("BENCH_POSTGRES", "/usr/bin"))  # the folder of psql and pgbench

@@ -1,6 +1,7 @@
 """Each service from its start to ready, with migrations done, beside servers that run."""
 
 import http.client
+import os
 import subprocess
 import time
 import urllib.parse
@@ -9,7 +10,7 @@ import servers
 import system
 from comparison import Comparison, Goal
 from contender import Contender, Sample
-from settings import BINARIES, SCRATCH
+from settings import ALLOCATION, BINARIES, SCRATCH
 
 LIMIT_MS = 150
 
@@ -30,7 +31,7 @@ def start_and_end(name):
     address = urllib.parse.urlsplit(system.url(name)).netloc
     with (SCRATCH / f"start-{name}.log").open("w") as log:
         began = time.perf_counter()
-        service = subprocess.Popen([BINARIES / name], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        service = subprocess.Popen([BINARIES / name], env=os.environ | ALLOCATION, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             while not ready(address):
                 if service.poll() is not None or time.perf_counter() - began > 60:

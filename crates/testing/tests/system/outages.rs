@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testing::Answer;
 
 use crate::{
-    parts::{billing, gateway, inventory, service, signal, until, until_all_ready},
+    parts::{billing, gateway, inventory, pid, service, signal, until, until_all_ready},
     report::Explain,
 };
 
@@ -126,4 +126,14 @@ async fn a_frozen_broker_is_down_within_five_seconds_everywhere() {
     signal("-CONT", "rabbitmq");
     until_all_ready().await;
     gateway().post("/api/billing", &payment()).await.json(200);
+}
+
+/// The billing's memory after lost connections is measured in its own tests.
+#[tokio::test]
+async fn services_run_with_what_makes_glibc_give_memory_back() {
+    for name in ["api-gateway", "inventory-app", "billing-app"] {
+        let environment = format!("/proc/{}/environ", pid(name).trim());
+        let environment = std::fs::read_to_string(environment).unwrap();
+        assert!(environment.contains("MALLOC_MMAP_THRESHOLD_="), "{name}");
+    }
 }

@@ -49,12 +49,17 @@ pub(crate) async fn service(verb: &str, name: &str) {
 
 /// Sends a signal to a part and the processes that it has started, by the pid that `scripts/up` wrote down.
 pub(crate) fn signal(signal: &str, name: &str) {
-    let pid = std::fs::read_to_string(format!("{}/run/{name}.pid", data())).unwrap();
+    let pid = pid(name);
     let children = format!("/proc/{pid}/task/{pid}/children", pid = pid.trim());
     let children = std::fs::read_to_string(children).unwrap();
     let all = pid.split_whitespace().chain(children.split_whitespace());
     let output = Command::new("kill").arg(signal).args(all).output().unwrap();
     assert!(output.status.success(), "kill {signal} {name}: {output:?}");
+}
+
+/// The pid of a part, as `scripts/up` wrote it down.
+pub(crate) fn pid(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/run/{name}.pid", data())).unwrap()
 }
 
 /// What psql prints for a query, unaligned and without headers, in the database of `inventory` or `billing`.
