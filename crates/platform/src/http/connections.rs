@@ -35,7 +35,7 @@ use super::workers::PerThread;
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 
 /// Of each connection, for what is read ahead; the head of an answer may not be much longer. hyper's own limit is 408 KiB.
-const BUFFER_MAX: usize = 64 * 1_024;
+const BUFFER_MAX: usize = 128 * 1_024;
 
 /// How long a connection may have idled when it is used again: less than the 10 s after which the services close it.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
