@@ -56,18 +56,26 @@ impl Process {
     /// # Panics
     /// When it does not start, or is not ready in time.
     pub async fn start(program: impl FnOnce(u16) -> Command) -> Self {
+        let process = Self::spawn(program);
+        process.until_ready().await;
+        process
+    }
+
+    /// Starts the program that listens at the port it is given, and waits for nothing.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn spawn(program: impl FnOnce(u16) -> Command) -> Self {
         let port = free_port();
         let mut child = program(port).spawn().expect("the program starts");
         // Read at once: a full pipe would stop the program.
         let log = child.stderr.take();
-        let process = Self {
+        Self {
             client: Client::new(format!("http://127.0.0.1:{port}")),
             port,
             child,
             log: log.map(|log| spawn_blocking(|| io::read_to_string(log))),
-        };
-        process.until_ready().await;
-        process
+        }
     }
 
     /// Waits until it is ready.

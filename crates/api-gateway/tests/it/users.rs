@@ -6,11 +6,8 @@ use std::{
 };
 
 use api_gateway::table::TABLE;
-use testing::{Answer, Client, free_port, send, stop};
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use testing::{Answer, Client, Process, send};
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     helpers::{NOBODY, Served, Setup, TOKEN, concrete, raw, serve, status},
@@ -267,33 +264,27 @@ async fn a_connection_that_ends_under_a_question_is_tried_once_more() {
 #[tokio::test]
 async fn no_log_line_has_a_token() {
     let billing = billing().await;
-    let (port, upstream) = (free_port().to_string(), billing.port.to_string());
-    let mut program = program(&[
-        ("API_GATEWAY_PORT", &port),
-        ("BILLING_APP_PORT", &upstream),
-        ("OPERATOR_TOKEN", TOKEN),
-        ("LOG", "debug,hyper=trace,api_gateway=trace,platform=trace"),
-    ]);
-    let mut child = program.stdout(Stdio::null()).spawn().unwrap();
-    let log = child.stderr.take().unwrap();
-    let log = tokio::task::spawn_blocking(move || std::io::read_to_string(log).unwrap());
-    until_listening(&port).await;
-    let client = Client::new(format!("http://127.0.0.1:{port}"));
+    let gateway = Process::spawn(|port| {
+        let mut program = program(&[
+            ("API_GATEWAY_PORT", &port.to_string()),
+            ("BILLING_APP_PORT", &billing.port.to_string()),
+            ("OPERATOR_TOKEN", TOKEN),
+            ("LOG", "debug,hyper=trace,api_gateway=trace,platform=trace"),
+        ]);
+        program.stdout(Stdio::null());
+        program
+    });
+    until_listening(&gateway.port.to_string()).await;
+    let client = &gateway.client;
     let tokens = [USERS, TOKEN, "an-unknown-token"];
     for token in tokens {
         for (method, path) in [("GET", "/api/billing/7"), ("POST", "/api/users/logout")] {
-            with_token(&client, method, path, token).await;
+            with_token(client, method, path, token).await;
         }
         let body = format!(r#"{{"token":"{token}"}}"#);
         client.post_text("/api/users/check_token", body).await;
     }
-    stop(&child);
-    let log = timeout(Duration::from_secs(30), log).await;
-    if log.is_err() {
-        child.kill().unwrap();
-    }
-    let (log, end) = (log.unwrap().unwrap(), child.wait().unwrap());
-    assert!(end.success(), "{end}");
+    let log = gateway.into_log().await;
     assert!(log.contains("/api/users/logout"), "{log}");
     for token in tokens {
         let line = log.lines().find(|line| line.contains(token));
