@@ -1,6 +1,6 @@
 //! A service as a process of its own, for what only a process shows: SIGKILL, its log, its memory.
 //!
-//! Promises: it is ready when it is handed out, and killed at the latest when it is dropped.
+//! Promises: it is ready when [`Process::start`] hands it out, and killed at the latest when it is dropped.
 
 use std::{
     fs, io,
